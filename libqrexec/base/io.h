@@ -1,0 +1,51 @@
+/*
+ * Descriptors and sockets: whole reads and writes for one-shot programs, Unix sockets by path,
+ * descriptor flags, the clock.
+ */
+#ifndef QREXEC_BASE_IO_H
+#define QREXEC_BASE_IO_H
+
+#include "libqrexec/base/util.h"
+
+#include <sys/types.h>
+
+/* Monotonic milliseconds. Deadlines are such times; 0 means none. */
+uint64_t clock_ms(void);
+/* What is left of a deadline for poll(): -1 none, 0 past. */
+int deadline_left(uint64_t deadline);
+
+int fd_set_nonblock(int fd, bool on);
+int fd_set_cloexec(int fd, bool on);
+/* Makes sure that 0, 1 and 2 are open (/dev/null where not), so that no socket lands there. */
+int fd_open_standard(void);
+
+/* Blocking, all n bytes. read_full: 0, -EPIPE at an early end, negative errno. */
+int read_full(int fd, void *data, size_t n);
+int write_full(int fd, const void *data, size_t n);
+
+/* The same for a descriptor of either kind with a deadline; -ETIMEDOUT. */
+int read_full_until(int fd, void *data, size_t n, uint64_t deadline);
+
+/*
+ * A listening Unix stream socket at path, close-on-exec and non-blocking, with that mode from its
+ * first moment. A socket that nobody serves any more is replaced; one that somebody does:
+ * -EADDRINUSE. -ENAMETOOLONG: over 107 bytes.
+ */
+int unix_listen(const char *path, mode_t mode, int *ret);
+
+/* Connected, close-on-exec, non-blocking. Negative errno, -EAGAIN where the backlog is full. */
+int unix_connect(const char *path, int *ret);
+
+/* pid, uid of the peer as the kernel says. */
+int unix_peer(int fd, pid_t *ret_pid, uid_t *ret_uid);
+
+/* A whole file of at most max bytes, NUL-terminated; -EFBIG over that. The caller frees. */
+int file_read(const char *path, size_t max, char **ret, size_t *ret_len);
+/* New content by a temporary dotfile beside it, fsync and rename: old or new, never half. */
+int file_replace(const char *path, const void *data, size_t n, mode_t mode);
+/* All missing directories of path. */
+int mkdir_all(const char *path, mode_t mode);
+/* Removes a directory and what is in it, without following links. Missing: 0. */
+int remove_all(const char *path);
+
+#endif

@@ -1,0 +1,109 @@
+/* Messages for people: see log.h. */
+#include "libqrexec/base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <syslog.h>
+
+static struct {
+    const char *who;
+    enum log_target target;
+    int journal; /* connected datagram socket, or -1 */
+    int max;
+} state = {.who = "qrexec", .target = LOG_TARGET_STDERR, .journal = -1, .max = -1};
+
+static int max_level(void)
+{
+    const char *debug;
+
+    if (state.max < 0) {
+        debug = secure_getenv("QREXEC_DEBUG");
+        state.max = debug && *debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+    }
+    return state.max;
+}
+
+static int journal_connect(void)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/socket"};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+        close_fd(&fd);
+    return fd;
+}
+
+void log_open(const char *who, enum log_target target)
+{
+    state.who = who;
+    state.target = target;
+    if (target == LOG_TARGET_SYSTEM) {
+        close_fd(&state.journal);
+        state.journal = journal_connect();
+        if (state.journal < 0 && access("/dev/log", W_OK) == 0)
+            openlog(who, LOG_PID, LOG_DAEMON);
+        else if (state.journal < 0)
+            state.target = LOG_TARGET_STDERR;
+    }
+}
+
+const char *log_who(void)
+{
+    return state.who;
+}
+
+/* Printable ASCII and UTF-8-free: everything else as \xHH. */
+static void clean(const char *in, char *out, size_t size)
+{
+    size_t n = 0;
+
+    for (; *in && n + 5 < size; in++) {
+        unsigned char c = (unsigned char)*in;
+
+        if (c >= 0x20 && c <= 0x7e)
+            out[n++] = (char)c;
+        else
+            n += (size_t)snprintf(out + n, size - n, "\\x%02x", c);
+    }
+    out[n] = 0;
+}
+
+static void emit(enum log_level level, const char *text)
+{
+    static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
+    char line[4400];
+    int n;
+
+    if (state.target == LOG_TARGET_SYSTEM && state.journal >= 0) {
+        n = snprintf(line, sizeof(line), "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nMESSAGE=%s\n",
+                     priorities[level], state.who, text);
+        if (send(state.journal, line, size_min((size_t)n, sizeof(line) - 1), MSG_NOSIGNAL) >= 0)
+            return;
+    } else if (state.target == LOG_TARGET_SYSTEM) {
+        syslog(priorities[level], "%s", text);
+        return;
+    }
+    /* one write, so that lines of processes that share stderr do not mix */
+    n = snprintf(line, sizeof(line), "%s: %s\n", state.who, text);
+    if (write(STDERR_FILENO, line, size_min((size_t)n, sizeof(line) - 1)) < 0)
+        return; /* nobody is left to tell */
+}
+
+void log_msg(enum log_level level, const char *fmt, ...)
+{
+    int saved = errno;
+    char raw[2048], text[4096];
+    va_list ap;
+
+    if ((int)level > max_level())
+        return;
+    va_start(ap, fmt);
+    vsnprintf(raw, sizeof(raw), fmt, ap);
+    va_end(ap);
+    clean(raw, text, sizeof(text));
+    emit(level, text);
+    errno = saved;
+}
