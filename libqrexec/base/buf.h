@@ -50,7 +50,8 @@ void buf_consume(struct buf *b, size_t n);
 /*
  * One read() of at most n bytes (and never over the limit) into the buffer, one write() out of it.
  * Bytes moved; 0 at end of file (read) or when empty (write); -EAGAIN; other negative errno.
- * -ENOBUFS: the buffer is full. Sockets get MSG_NOSIGNAL; a pipe's SIGPIPE is the caller's to ignore.
+ * -ENOBUFS: the buffer is full. Sockets get MSG_NOSIGNAL; a pipe's SIGPIPE is the caller's to
+ * ignore.
  */
 ssize_t buf_read_fd(struct buf *b, int fd, size_t n);
 ssize_t buf_write_fd(struct buf *b, int fd);

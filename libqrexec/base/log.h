@@ -16,7 +16,8 @@ enum log_target {
     LOG_TARGET_SYSTEM, /* journal, else syslog, else stderr */
 };
 
-/* who must outlive the process's last message. Default: stderr, level info (QREXEC_DEBUG=1: debug). */
+/* who must outlive the process's last message. Default: stderr, level info (QREXEC_DEBUG=1: debug).
+ */
 void log_open(const char *who, enum log_target target);
 const char *log_who(void);
 void log_msg(enum log_level level, const char *fmt, ...) _printf_(2, 3);

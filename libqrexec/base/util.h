@@ -15,10 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ARRAY_SIZE(a)   (sizeof(a) / sizeof((a)[0]))
-#define _cleanup_(f)    __attribute__((cleanup(f)))
-#define _printf_(f, a)  __attribute__((format(printf, f, a)))
-#define _unused_        __attribute__((unused))
+#define ARRAY_SIZE(a)  (sizeof(a) / sizeof((a)[0]))
+#define _cleanup_(f)   __attribute__((cleanup(f)))
+#define _printf_(f, a) __attribute__((format(printf, f, a)))
+#define _unused_       __attribute__((unused))
 
 /* Hands the pointer out and leaves NULL behind, so that the clean-up finds nothing. */
 #define take(p)                                                                                    \

@@ -1,0 +1,82 @@
+/* What a process gives up: see sandbox.h. */
+#include "libqrexec/base/sandbox.h"
+
+#include <errno.h>
+#include <seccomp.h>
+#include <sys/prctl.h>
+
+static const char *const never[] = {
+    "ptrace",
+    "process_vm_readv",
+    "process_vm_writev",
+    "kcmp",
+    "add_key",
+    "request_key",
+    "keyctl",
+    "bpf",
+    "perf_event_open",
+    "init_module",
+    "finit_module",
+    "delete_module",
+    "kexec_load",
+    "kexec_file_load",
+    "iopl",
+    "ioperm",
+    "reboot",
+    "swapon",
+    "swapoff",
+    "settimeofday",
+    "clock_settime",
+    "clock_adjtime",
+    "adjtimex",
+    "acct",
+    "quotactl",
+    "userfaultfd",
+    "uselib",
+    "io_uring_setup",
+    "lookup_dcookie",
+    "vhangup",
+    "nfsservctl",
+};
+
+/* A launcher's children make namespaces and mounts (bubblewrap). */
+static const char *const server_never[] = {
+    "execve",     "execveat", "fork",     "vfork",         "mount",      "umount2",
+    "pivot_root", "chroot",   "unshare",  "setns",         "move_mount", "open_tree",
+    "fsopen",     "fsmount",  "fsconfig", "mount_setattr",
+};
+
+static int refuse(scmp_filter_ctx ctx, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        int nr = seccomp_syscall_resolve_name(names[i]);
+        int r = nr == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), nr, 0);
+
+        if (r && r != -EACCES && r != -EDOM)
+            return r;
+    }
+    return 0;
+}
+
+int sandbox_enter(enum sandbox_kind kind)
+{
+    scmp_filter_ctx ctx;
+    int r = 0;
+
+    if (kind == SANDBOX_SERVER && prctl(PR_SET_DUMPABLE, 0) < 0)
+        return -errno;
+    if ((kind == SANDBOX_SERVER || geteuid() != 0) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return -errno;
+    ctx = seccomp_init(SCMP_ACT_ALLOW);
+    if (!ctx)
+        return -ENOMEM;
+    r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0);
+    if (!r)
+        r = refuse(ctx, never, ARRAY_SIZE(never));
+    if (!r && kind == SANDBOX_SERVER)
+        r = refuse(ctx, server_never, ARRAY_SIZE(server_never));
+    if (!r)
+        r = seccomp_load(ctx);
+    seccomp_release(ctx);
+    return r;
+}
