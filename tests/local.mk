@@ -1,1 +1,20 @@
-# tests
+# tests mirror the tree; each room's local.mk names its own unit tests
+dist_check_SCRIPTS += %D%/layers
+TESTS += %D%/layers
+AM_TESTS_ENVIRONMENT = srcdir='$(abs_top_srcdir)'; builddir='$(abs_top_builddir)'; export srcdir builddir;
+EXTRA_DIST += %D%/summary
+
+BASE_TESTS = tests/unit/base/buf-test tests/unit/base/ini-test tests/unit/base/io-test tests/unit/base/spawn-test \
+	tests/unit/base/util-test
+check_PROGRAMS += $(BASE_TESTS)
+TESTS += $(BASE_TESTS)
+tests_unit_base_buf_test_SOURCES = tests/unit/base/buf-test.c tests/unit/test.h
+tests_unit_base_buf_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_unit_base_ini_test_SOURCES = tests/unit/base/ini-test.c tests/unit/test.h
+tests_unit_base_ini_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_unit_base_io_test_SOURCES = tests/unit/base/io-test.c tests/unit/test.h
+tests_unit_base_io_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_unit_base_spawn_test_SOURCES = tests/unit/base/spawn-test.c tests/unit/test.h
+tests_unit_base_spawn_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_unit_base_util_test_SOURCES = tests/unit/base/util-test.c tests/unit/test.h
+tests_unit_base_util_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)

@@ -59,12 +59,22 @@ static inline size_t size_min(size_t a, size_t b)
 /* False, and *ret untouched, if the sum does not fit. */
 static inline bool size_add(size_t a, size_t b, size_t *ret)
 {
-    return !__builtin_add_overflow(a, b, ret);
+    size_t sum;
+
+    if (__builtin_add_overflow(a, b, &sum))
+        return false;
+    *ret = sum;
+    return true;
 }
 
 static inline bool size_mul(size_t a, size_t b, size_t *ret)
 {
-    return !__builtin_mul_overflow(a, b, ret);
+    size_t product;
+
+    if (__builtin_mul_overflow(a, b, &product))
+        return false;
+    *ret = product;
+    return true;
 }
 
 static inline bool str_starts(const char *s, const char *prefix)
