@@ -1,0 +1,235 @@
+/*
+ * libqrexec-policy: which call between domains is allowed, asked about, denied.
+ *
+ * A policy is read from its files as a whole or not at all, and is unchangeable from then on; so is
+ * a view of the domains once it is filled. Both count references: whoever decides now and hears
+ * the user's answer later keeps the two that it began with. A decision is a pure function of
+ * (policy, domains, request); an allow or deny of it allocates nothing but the service name of a
+ * call through a relay. The library holds no global state, logs nothing, and touches files only
+ * in policy_load() and policy_list_watched().
+ *
+ * Returns: 0; a POLICY_E_* of this function; or a negative errno. Outputs are untouched on failure.
+ * Strings in: UTF-8 or any other bytes, ended by NUL. Two threads may use one policy if each keeps
+ * its references to itself and the policy has no regex rules [ext].
+ */
+#ifndef QREXEC_POLICY_H
+#define QREXEC_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define POLICY_E_INVALID 1 /* the policy does not load: deny everything until it does */
+#define POLICY_E_EXISTS  2 /* a domain of this name or uuid is there already */
+
+/* ---- Where policy is read from ---- */
+
+/* A file that is not on disk, or differs from it. Paths are compared as text, "." and "//" gone. */
+struct policy_file {
+    const char *path;
+    const char *content; /* NULL: there is no such file, whatever the disk says */
+    size_t len;
+};
+
+struct policy_source {
+    const char *const *dirs; /* policy.d directories, NULL-ended; of equal names the first counts */
+    const char *legacy_dir;  /* R4.0 directory, for !compat-4.0; NULL: there is none (an error) */
+    const struct policy_file *files; /* seen in place of what the disk has; may be NULL */
+    size_t n_files;
+    bool files_only; /* the disk is never looked at */
+};
+
+struct policy_error {
+    char *file;    /* as reached from the source's directory; allocated */
+    unsigned line; /* 0: the file as a whole */
+    char *text;    /* allocated */
+};
+void policy_error_deinit(struct policy_error *e);
+
+struct policy;
+
+/* 0; POLICY_E_INVALID and *reterr is the first error; negative errno. */
+int policy_load(const struct policy_source *source, struct policy **ret,
+                struct policy_error *reterr);
+struct policy *policy_ref(struct policy *p);
+void policy_unref(struct policy *p); /* takes NULL */
+void policy_unrefp(struct policy **p);
+
+/*
+ * Every file and directory that loading looked at, also when it failed (a missing one too): what to
+ * watch. A change of any of them may change the policy. NULL-ended array, one allocation each and
+ * one for the array; free with policy_strv_free().
+ */
+int policy_list_watched(const struct policy_source *source, char ***ret);
+void policy_strv_free(char **v);
+
+/* A number that differs, in all likelihood, between any two policies; over files and their text. */
+uint64_t policy_signature(const struct policy *p);
+
+/* The rules as written, in order of evaluation. Strings live as long as the policy. */
+struct policy_rule_view {
+    const char *service;  /* "*": any */
+    const char *argument; /* "+ARG", "*" or "~REGEX" */
+    const char *source, *target;
+    const char *action;         /* allow, ask, deny */
+    const char *redirect;       /* target=, or NULL */
+    const char *default_target; /* or NULL */
+    const char *user;           /* or NULL */
+    bool notify, autostart;
+    const char *file;
+    unsigned line;    /* 0: an implicit deny of an R4.0 file */
+    const char *text; /* the line as it stands in the file; "" for an implicit one */
+};
+size_t policy_count_rules(const struct policy *p);
+void policy_get_rule(const struct policy *p, size_t n, struct policy_rule_view *ret);
+
+/* ---- The domains ---- */
+
+struct policy_domain {
+    const char *name;        /* mandatory */
+    const char *uuid;        /* without "uuid:"; this and all below may be NULL */
+    const char *type;        /* AppVM, DispVM, AdminVM, RemoteVM … */
+    const char *const *tags; /* n_tags of them */
+    size_t n_tags;
+    bool template_for_dispvms;
+    const char *default_dispvm;
+    const char *power_state; /* Running … */
+    bool internal;
+    const char *guivm, *relayvm, *transport_rpc;
+    const char *icon, *label, *netvm;
+};
+
+struct policy_domains;
+
+/* generation: the caller's number for this view, handed back unchanged. */
+int policy_domains_new(uint64_t generation, struct policy_domains **ret);
+/* Copies everything. 0, POLICY_E_EXISTS, -EINVAL (no name), -ENOMEM. Not after the first lookup of
+ * another holder: a view is filled, then shared. */
+int policy_domains_add(struct policy_domains *d, const struct policy_domain *domain);
+struct policy_domains *policy_domains_ref(struct policy_domains *d);
+void policy_domains_unref(struct policy_domains *d); /* takes NULL */
+void policy_domains_unrefp(struct policy_domains **d);
+
+uint64_t policy_domains_generation(const struct policy_domains *d);
+size_t policy_domains_count(const struct policy_domains *d);
+const struct policy_domain *policy_domains_at(const struct policy_domains *d, size_t n);
+/* By NAME, "uuid:UUID", or "@adminvm"; NULL: no such domain. */
+const struct policy_domain *policy_domains_find(const struct policy_domains *d,
+                                                const char *spelled);
+
+/* ---- Deciding ---- */
+
+enum policy_action { POLICY_DENY, POLICY_ALLOW, POLICY_ASK };
+
+enum policy_reason {
+    POLICY_REASON_NONE, /* not a denial */
+    POLICY_REASON_POLICY,
+    POLICY_REASON_NO_MATCH,
+    POLICY_REASON_INVALID_TARGET,
+    POLICY_REASON_INVALID_SOURCE,
+    POLICY_REASON_NOT_DISPVM_TEMPLATE,
+    POLICY_REASON_NO_TARGET,
+    POLICY_REASON_NO_DISPVM,
+    POLICY_REASON_AUTOSTART,
+    POLICY_REASON_LOOPBACK,
+    POLICY_REASON_NO_RELAY,
+    POLICY_REASON_USER,        /* the user said no */
+    POLICY_REASON_BAD_ANSWER,  /* what came back from the prompt was not one of the choices */
+    POLICY_REASON_NO_GUIVM,    /* an ask, and the source has no guivm to ask in */
+    POLICY_REASON_REGEX_LIMIT, /* [ext] a ~REGEX ran into its limits */
+};
+/* "no-match" and so on: the word in logs and batch answers. */
+const char *policy_reason_text(enum policy_reason reason);
+
+/* Strings stay the caller's, and must live as long as the verdict. */
+struct policy_request {
+    const char *service;          /* without argument */
+    const char *argument;         /* with its "+"; "+" is the empty one; NULL means "+" */
+    const char *source;           /* the calling domain */
+    const char *target;           /* as asked; "" or NULL means @default */
+    const char *requested_source; /* "" or NULL: none */
+    /* Only the verdict is wanted (just_evaluate): loopback and relay of an allow rule, which belong
+     * to carrying it out, are not looked at. */
+    bool just_evaluate;
+};
+
+/*
+ * Strings belong to the policy, the domains, the request or the verdict itself: keep the first
+ * three for as long as it is used. Zeroed is an empty verdict.
+ */
+struct policy_verdict {
+    enum policy_action action;
+    enum policy_reason reason; /* of a denial */
+    bool notify;
+
+    const char *source;           /* the effective one: requested source, or the caller */
+    const char *requested_target; /* NULL: denied before there was one */
+    const char *user;             /* allow, ask; "DEFAULT" if the rule names none */
+    bool autostart;
+
+    const char *target;        /* allow: the final one: NAME, uuid:UUID, dom0, @dispvm:… */
+    const char *service;       /* allow through a relay: what to call there; else NULL */
+    const char *policy_source; /* allow with a requested source; else NULL */
+
+    char **choices; /* ask: byte-sorted */
+    size_t n_choices;
+    const char *default_target; /* ask: one of the choices, or NULL */
+    const char *guivm;          /* ask: where to ask; NULL: nowhere, so deny */
+
+    const char *rule_file; /* NULL: no rule decided */
+    unsigned rule_line;
+    uint32_t rule; /* place for policy_get_rule(); POLICY_NO_RULE */
+
+    char *owned[2]; /* what the verdict itself allocated */
+};
+#define POLICY_NO_RULE UINT32_MAX
+
+/* 0 and a verdict; -ENOMEM. Call policy_verdict_deinit() on what came out. */
+int policy_decide(const struct policy *p, const struct policy_domains *d,
+                  const struct policy_request *request, struct policy_verdict *ret);
+
+/*
+ * The user's answer to an ask: chosen is what came back, NULL for "no". `asked` is what
+ * policy_decide() gave for the same policy, domains and request. Gives an allow or a denial.
+ */
+int policy_answer_ask(const struct policy *p, const struct policy_domains *d,
+                      const struct policy_request *request, const struct policy_verdict *asked,
+                      const char *chosen, struct policy_verdict *ret);
+
+/* Turns any verdict into a denial with this reason and notify yes; the rule stays. */
+void policy_verdict_deny(struct policy_verdict *v, enum policy_reason reason);
+void policy_verdict_deinit(struct policy_verdict *v);
+
+/*
+ * "uuid:UUID" or "@dispvm:uuid:UUID" of an allow's target, for the answer's target_uuid. 0; 1 where
+ * there is none (dom0, unknown domain); -ENAMETOOLONG.
+ */
+int policy_target_uuid(const struct policy_domains *d, const char *target, char *buf, size_t size);
+
+/*
+ * Why the request gets its verdict, for a person: the rule with its text, every earlier rule of
+ * that service and the column that made it pass by, what the tokens resolved to, and for a refusal
+ * the line that would allow just this and the file to put it into. The caller frees *ret.
+ */
+int policy_explain(const struct policy *p, const struct policy_domains *d,
+                   const struct policy_request *request, char **ret);
+
+/* ---- Lint: what loads but is surely wrong ---- */
+
+struct policy_finding {
+    const char *file; /* of the policy; or allocated by the list */
+    unsigned line;
+    const char *text;
+};
+struct policy_findings {
+    struct policy_finding *list; /* in order of file and line */
+    size_t n;
+};
+/* d may be NULL: names and types are not checked then. */
+int policy_lint(const struct policy *p, const struct policy_domains *d,
+                struct policy_findings *ret);
+/* Every error of every file, where policy_load() stops at the first. */
+int policy_lint_errors(const struct policy_source *source, struct policy_findings *ret);
+void policy_findings_deinit(struct policy_findings *f);
+
+#endif
