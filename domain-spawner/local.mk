@@ -1,1 +1,2 @@
 # domain-spawner
+include domain-spawner/helper.mk
