@@ -1,0 +1,69 @@
+/*
+ * The one driver of the data connection: moves the bytes between a vchan and the descriptors.
+ *
+ * The rules are in relay.h. One ppoll loop; nothing is driven by a timer but the time limit for
+ * the peer to appear. It takes signals through a signalfd of its own, so it expects to be alone
+ * in its process: SIGCHLD is not needed (pidfd), SIGUSR1 is taken over for RELAY_SERVICE with a
+ * child and RELAY_CALLER with a local program, unless no_sigusr1 is set. SIGPIPE must be ignored.
+ */
+#ifndef QREXEC_RELAY_RELAY_RUN_H
+#define QREXEC_RELAY_RELAY_RUN_H
+
+#include "libqrexec/vchan/vchan.h"
+
+#include <sys/types.h>
+
+enum relay_role { RELAY_CALLER, RELAY_SERVICE };
+
+#define RELAY_CONNECT_TIMEOUT_MS 120000
+
+/* Named outcomes of relay_run(), positive. */
+enum relay_error {
+    RELAY_E_CONNECT = 1, /* the peer did not appear in time, or watch_fd closed before it did */
+    RELAY_E_VERSION,     /* the peer's version is below 2 */
+    RELAY_E_PROTOCOL,    /* no hello, an unknown message, a length over the limit */
+    RELAY_E_LOST,        /* the connection ended before the exit code was through */
+};
+const char *relay_error_text(int error);
+
+/* Start from RELAY_PARAMS_NULL. relay_run() takes ownership of vchan and descriptors. */
+struct relay_params {
+    enum relay_role role;
+    struct vchan *vchan;
+    bool read_first; /* hello: a dom0 end that runs a service */
+    int in_fd;  /* bytes for the peer: the caller's stdin, or the service's stdout. -1: EOF at once
+                 */
+    int out_fd; /* bytes from the peer: the caller's stdout, or the service's stdin. -1: thrown
+                   away. May be the same number as in_fd (a socket for both directions) */
+    int err_fd; /* service: its stderr, to be sent, -1 none (EOF is sent at the start);
+                   caller: where to write the peer's, -1 throw away */
+    int own_err_fd; /* service: also write its stderr there (the VM's log), -1 nowhere */
+    pid_t child;    /* the service's process, or the caller's local program; 0 none. Reaped here */
+    int start_failed;    /* service: 127 or 125 when it could not be started, else 0 */
+    bool just_exec;      /* service: only the exit code is sent, at once */
+    bool socket_service; /* service: in_fd and out_fd are its socket; code 0 */
+    bool exit_on_client_eof, exit_on_service_eof; /* socket services */
+    bool filter_out, filter_err; /* caller: replace unsafe bytes in what is written */
+    const char *prefix;          /* caller: goes out before in_fd's bytes */
+    size_t prefix_len;
+    unsigned connect_timeout_ms; /* for the peer to appear and say hello; 0: no limit */
+    int watch_fd;    /* -1, or: give up when its peer closes it before the data connection is up */
+    bool no_sigusr1; /* dom0's services: the switch of output to the stdin pair is not offered */
+};
+
+#define RELAY_PARAMS_NULL                                                                          \
+    ((struct relay_params){.in_fd = -1,                                                            \
+                           .out_fd = -1,                                                           \
+                           .err_fd = -1,                                                           \
+                           .own_err_fd = -1,                                                       \
+                           .watch_fd = -1,                                                         \
+                           .connect_timeout_ms = RELAY_CONNECT_TIMEOUT_MS})
+
+/*
+ * Until the call is over. *ret_code: the caller's exit code (remote, else the local program's;
+ * 255 when the connection was lost), for a service what it ended with. 0, RELAY_E_* (and *ret_code
+ * is 255), or negative errno (likewise).
+ */
+int relay_run(struct relay_params *p, int *ret_code);
+
+#endif
