@@ -14,3 +14,15 @@ noinst_LTLIBRARIES += %D%/libbase.la
 %C%_libbase_la_CFLAGS = $(AM_CFLAGS) $(INIH_CFLAGS) $(SECCOMP_CFLAGS)
 %C%_libbase_la_LIBADD = $(INIH_LIBS) $(SECCOMP_LIBS)
 
+
+# wire: nothing but the C language
+noinst_LTLIBRARIES += %D%/libwire.la
+%C%_libwire_la_SOURCES = \
+	%D%/wire/admin.c %D%/wire/admin.h \
+	%D%/wire/command.c %D%/wire/command.h \
+	%D%/wire/io.c \
+	%D%/wire/message.c %D%/wire/message.h \
+	%D%/wire/message-write.c \
+	%D%/wire/policy-text.c %D%/wire/policy-text.h \
+	%D%/wire/text.c %D%/wire/text.h \
+	%D%/wire/vmexec.c %D%/wire/vmexec.h
