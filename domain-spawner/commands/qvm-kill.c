@@ -1,0 +1,7 @@
+/* qvm-kill: see power.h. */
+#include "domain-spawner/commands/power.h"
+
+int main(int argc, char **argv)
+{
+    return power_main(POWER_KILL, argc, argv);
+}
