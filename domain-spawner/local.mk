@@ -1,2 +1,3 @@
 # domain-spawner
 include domain-spawner/helper.mk
+include domain-spawner/commands/commands.mk

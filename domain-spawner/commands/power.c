@@ -55,23 +55,40 @@ static const struct verb {
     bool counts;      /* the exit code is how many failed */
 } verbs[] = {
     [POWER_START] = {{"qvm-start", "[--skip-if-running] [--all [--exclude VM]] [VM...]",
-                      ALL "  --skip-if-running  a running one is no error\n",
-                      TOOL_SHORTS, longs, on_option},
-                     "admin.vm.Start", "Failed to start", NULL, false},
-    [POWER_SHUTDOWN] = {{"qvm-shutdown", "[--wait] [--force] [--dry-run] [--all [--exclude VM]] [VM...]",
-                         ALL "  --wait          until they are down; one that is not in time is killed\n"
-                             "  --force         also where others depend on it\n"
-                             "  --dry-run       only say which\n",
-                         TOOL_SHORTS, longs, on_option},
-                        "admin.vm.Shutdown", "Failed to shut down", "QubesVMNotStartedError", true},
-    [POWER_KILL] = {{"qvm-kill", "[--all [--exclude VM]] [VM...]", ALL, TOOL_SHORTS, longs, on_option},
-                    "admin.vm.Kill", "Failed to kill", "QubesVMNotStartedError", true},
-    [POWER_PAUSE] = {{"qvm-pause", "[-S] [--all [--exclude VM]] [VM...]", ALL "  -S, --suspend   the same here\n",
-                      TOOL_SHORTS "S", longs, on_option},
-                     "admin.vm.Pause", "Failed to pause", NULL, false},
-    [POWER_UNPAUSE] = {{"qvm-unpause", "[-S] [--all [--exclude VM]] [VM...]", ALL "  -S, --suspend   the same here\n",
-                        TOOL_SHORTS "S", longs, on_option},
-                       "admin.vm.Unpause", "Failed to unpause", NULL, false},
+                      ALL "  --skip-if-running  a running one is no error\n", TOOL_SHORTS, longs,
+                      on_option},
+                     "admin.vm.Start",
+                     "Failed to start",
+                     NULL,
+                     false},
+    [POWER_SHUTDOWN] =
+        {{"qvm-shutdown", "[--wait] [--force] [--dry-run] [--all [--exclude VM]] [VM...]",
+          ALL "  --wait          until they are down; one that is not in time is killed\n"
+              "  --force         also where others depend on it\n"
+              "  --dry-run       only say which\n",
+          TOOL_SHORTS, longs, on_option},
+         "admin.vm.Shutdown",
+         "Failed to shut down",
+         "QubesVMNotStartedError",
+         true},
+    [POWER_KILL] = {{"qvm-kill", "[--all [--exclude VM]] [VM...]", ALL, TOOL_SHORTS, longs,
+                     on_option},
+                    "admin.vm.Kill",
+                    "Failed to kill",
+                    "QubesVMNotStartedError",
+                    true},
+    [POWER_PAUSE] = {{"qvm-pause", "[-S] [--all [--exclude VM]] [VM...]",
+                      ALL "  -S, --suspend   the same here\n", TOOL_SHORTS "S", longs, on_option},
+                     "admin.vm.Pause",
+                     "Failed to pause",
+                     NULL,
+                     false},
+    [POWER_UNPAUSE] = {{"qvm-unpause", "[-S] [--all [--exclude VM]] [VM...]",
+                        ALL "  -S, --suspend   the same here\n", TOOL_SHORTS "S", longs, on_option},
+                       "admin.vm.Unpause",
+                       "Failed to unpause",
+                       NULL,
+                       false},
 };
 
 static int one_request(const struct verb *v, const struct options *o, const char *domain)

@@ -52,7 +52,8 @@ static bool on_option(void *user, int c, const char *value);
 
 static const struct tool tool = {
     .name = "qvm-ls",
-    .usage = "[-o FORMAT | -O COLUMN,...] [--raw-data | --raw-list] [--class C] [--running] [VM...]",
+    .usage =
+        "[-o FORMAT | -O COLUMN,...] [--raw-data | --raw-list] [--class C] [--running] [VM...]",
     .help = "  -o, --format F   simple, network, kernel or full\n"
             "  -O, --fields L   columns: NAME, STATE, CLASS, UUID or any property\n"
             "  --raw-data       no header, | between columns; --raw-list: names alone\n"

@@ -77,7 +77,10 @@ static int add_row(struct table *t, char *line, bool hide_default)
     if (property_parse(blank + 1, &v) || (v.is_default && hide_default))
         return 0;
     value = *v.value || str_equal(v.type, "str") ? v.value : "None";
-    if (table_add(t, line) || table_add(t, v.is_default ? "D" : *v.value ? "-" : "U") ||
+    if (table_add(t, line) ||
+        table_add(t, v.is_default ? "D"
+                     : *v.value   ? "-"
+                                  : "U") ||
         table_add(t, value))
         return -1;
     return 0;
@@ -139,9 +142,8 @@ static int show(const char *domain, const char *property)
 /* "none" means empty for properties that hold a domain, and for no other. */
 static const char *plain_value(const char *property, const char *value)
 {
-    static const char *const vm[] = {"default_dispvm", "netvm",   "template",
-                                     "guivm",          "audiovm", "default_netvm",
-                                     "default_template"};
+    static const char *const vm[] = {"default_dispvm", "netvm",         "template",        "guivm",
+                                     "audiovm",        "default_netvm", "default_template"};
 
     for (size_t i = 0; i < ARRAY_SIZE(vm); i++)
         if (str_equal(property, vm[i]) && strcasecmp(value, "none") == 0)
