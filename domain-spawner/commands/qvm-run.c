@@ -213,8 +213,10 @@ static int make_ready(const struct options *o, const struct domain_line *d)
         tool_error("commands in dom0 are run without this tool");
         return 255;
     }
-    if (admin_call(paused ? "admin.vm.Unpause" : "admin.vm.Start", NULL, d->name, NULL, &r))
-        return tool_error("%s: %s", d->name, r.message ? r.message : "out of memory") ? 255 : 255;
+    if (admin_call(paused ? "admin.vm.Unpause" : "admin.vm.Start", NULL, d->name, NULL, &r)) {
+        tool_error("%s: %s", d->name, r.message ? r.message : "out of memory");
+        return 255;
+    }
     return 0;
 }
 
