@@ -18,3 +18,4 @@ tests_unit_base_spawn_test_SOURCES = tests/unit/base/spawn-test.c tests/unit/tes
 tests_unit_base_spawn_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_unit_base_util_test_SOURCES = tests/unit/base/util-test.c tests/unit/test.h
 tests_unit_base_util_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+EXTRA_DIST += tests/demo/demo tests/demo/try tests/demo/instance.sh tests/demo/applications.sh
