@@ -26,3 +26,20 @@ noinst_LTLIBRARIES += %D%/libwire.la
 	%D%/wire/policy-text.c %D%/wire/policy-text.h \
 	%D%/wire/text.c %D%/wire/text.h \
 	%D%/wire/vmexec.c %D%/wire/vmexec.h
+
+# vchan: base, and Xen's libraries in one file alone
+noinst_LTLIBRARIES += %D%/libvchan.la
+%C%_libvchan_la_SOURCES = \
+	%D%/vchan/transport.h \
+	%D%/vchan/vchan.c %D%/vchan/vchan.h \
+	%D%/vchan/vchan-socket.c
+%C%_libvchan_la_LIBADD = %D%/libbase.la
+if HAVE_XEN
+noinst_LTLIBRARIES += %D%/libvchan-xen.la
+%C%_libvchan_xen_la_SOURCES = %D%/vchan/vchan-xen.c
+%C%_libvchan_xen_la_CFLAGS = $(AM_CFLAGS) $(XENVCHAN_CFLAGS)
+%C%_libvchan_xen_la_LIBADD = $(XENVCHAN_LIBS)
+%C%_libvchan_la_LIBADD += %D%/libvchan-xen.la
+else
+EXTRA_DIST += %D%/vchan/vchan-xen.c
+endif

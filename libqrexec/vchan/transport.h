@@ -1,0 +1,36 @@
+/*
+ * What a transport has to offer. Only vchan.c calls these; see vchan.h for what they mean.
+ *
+ * All are mandatory and none blocks. A transport embeds struct vchan as its first member.
+ */
+#ifndef QREXEC_VCHAN_TRANSPORT_H
+#define QREXEC_VCHAN_TRANSPORT_H
+
+#include "libqrexec/vchan/vchan.h"
+
+struct vchan_transport {
+    const char *name; /* as in QREXEC_TRANSPORT */
+    int (*own_domain)(uint32_t *ret);
+    int (*listen)(uint32_t peer, uint32_t port, size_t ring, struct vchan **ret);
+    int (*connect)(uint32_t peer, uint32_t port, struct vchan **ret);
+    int (*reset)(struct vchan *v);
+    void (*free)(struct vchan *v); /* never NULL */
+    int (*fd)(const struct vchan *v);
+    short (*events)(const struct vchan *v, bool want_read, bool want_write);
+    int (*timeout)(const struct vchan *v);
+    int (*dispatch)(struct vchan *v);
+    ssize_t (*read)(struct vchan *v, void *data, size_t n);
+    ssize_t (*write)(struct vchan *v, const void *data, size_t n);
+};
+
+struct vchan {
+    const struct vchan_transport *transport;
+    enum vchan_state state;
+};
+
+extern const struct vchan_transport vchan_socket_transport;
+#ifdef HAVE_XEN
+extern const struct vchan_transport vchan_xen_transport;
+#endif
+
+#endif

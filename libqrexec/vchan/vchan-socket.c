@@ -1,0 +1,376 @@
+/*
+ * The socket transport: a stream at $VCHAN_SOCKET_DIR/vchan.SERVER.CLIENT.PORT.sock.
+ *
+ * A server listens as long as it lives and serves one peer at a time; the next one waits in its
+ * backlog until vchan_reset(). A client tries, and tries again when something appears in the
+ * directory, and after a back-off besides: a name may stand there before anybody listens, stay
+ * after its server died, or be a link to a place that is not watched. None of these is an error.
+ * The directory protects the socket, so the socket itself is open to all.
+ */
+#include "libqrexec/base/io.h"
+#include "libqrexec/base/paths.h"
+#include "libqrexec/vchan/transport.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#define RING_LEAST   65536
+#define BACKOFF_NEAR 50   /* ms at most, while a name is there but nobody listens */
+#define BACKOFF_FAR  1000 /* ms at most, while nothing is there and the directory is watched */
+
+struct socket_vchan {
+    struct vchan base;
+    size_t ring;
+    int conn;     /* the peer, or -1 */
+    int listener; /* server, else -1 */
+    dev_t dev;    /* of the socket's name, so that only our own is removed */
+    ino_t ino;
+    int changes;   /* client: tells that it is worth to try again */
+    bool watching; /* changes really watches the directory */
+    int backoff;   /* client: ms until the next try */
+    struct sockaddr_un address;
+    char dir[PATH_SIZE];
+};
+
+static struct socket_vchan *socket_vchan(const struct vchan *v)
+{
+    return (struct socket_vchan *)(uintptr_t)v;
+}
+
+static int socket_own_domain(uint32_t *ret)
+{
+    const char *text = getenv("VCHAN_DOMAIN");
+
+    if (text)
+        return parse_u32(text, UINT32_MAX, ret);
+    *ret = 0;
+    return 0;
+}
+
+static int set_address(struct socket_vchan *s, uint32_t server, uint32_t client, uint32_t port)
+{
+    const char *dir = secure_getenv("VCHAN_SOCKET_DIR");
+    int r;
+
+    r = dir && *dir ? format(s->dir, sizeof(s->dir), "%s", dir) : path_get(s->dir, "/run/vchan");
+    if (r)
+        return r;
+    s->address.sun_family = AF_UNIX;
+    return format(s->address.sun_path, sizeof(s->address.sun_path), "%s/vchan.%u.%u.%u.sock",
+                  s->dir, server, client, port);
+}
+
+static void socket_free(struct vchan *v)
+{
+    struct socket_vchan *s = socket_vchan(v);
+    struct stat st;
+
+    if (s->listener >= 0 && lstat(s->address.sun_path, &st) == 0 && st.st_dev == s->dev &&
+        st.st_ino == s->ino)
+        unlink(s->address.sun_path);
+    close_fd(&s->listener);
+    close_fd(&s->conn);
+    close_fd(&s->changes);
+    free(s);
+}
+
+static void socket_vchan_freep(struct socket_vchan **s)
+{
+    if (*s)
+        socket_free(&(*s)->base);
+}
+
+static int socket_vchan_new(size_t ring, struct socket_vchan **ret)
+{
+    struct socket_vchan *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return -ENOMEM;
+    s->base.transport = &vchan_socket_transport;
+    s->base.state = VCHAN_WAITING;
+    s->ring = ring > RING_LEAST ? ring : RING_LEAST;
+    s->conn = s->listener = s->changes = -1;
+    *ret = s;
+    return 0;
+}
+
+/* The kernel counts its own overhead into the buffer, about as much again. */
+static void take_peer(struct socket_vchan *s, int fd)
+{
+    int size = s->ring > INT32_MAX / 2 ? INT32_MAX : (int)(2 * s->ring);
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    s->conn = fd;
+    s->base.state = VCHAN_CONNECTED;
+}
+
+static int new_socket(int *ret)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0)
+        return -errno;
+    *ret = fd;
+    return 0;
+}
+
+/* Without asking whether somebody serves the old name: asking would be a connection to it. */
+static int server_bind(struct socket_vchan *s)
+{
+    _cleanup_(closep) int fd = -1;
+    struct stat st;
+    mode_t old;
+    int r;
+
+    r = new_socket(&fd);
+    if (r)
+        return r;
+    if (unlink(s->address.sun_path) < 0 && errno != ENOENT)
+        return -errno;
+    old = umask(0111);
+    r = bind(fd, (struct sockaddr *)&s->address, sizeof(s->address)) < 0 ? -errno : 0;
+    umask(old);
+    if (r)
+        return r;
+    if (listen(fd, 8) < 0 || lstat(s->address.sun_path, &st) < 0)
+        return -errno;
+    s->dev = st.st_dev;
+    s->ino = st.st_ino;
+    close_fd(&s->listener);
+    s->listener = take_fd(&fd);
+    return 0;
+}
+
+static int socket_listen(uint32_t peer, uint32_t port, size_t ring, struct vchan **ret)
+{
+    _cleanup_(socket_vchan_freep) struct socket_vchan *s = NULL;
+    uint32_t own;
+    int r;
+
+    r = socket_own_domain(&own);
+    if (!r)
+        r = socket_vchan_new(ring, &s);
+    if (!r)
+        r = set_address(s, own, peer, port);
+    if (!r)
+        r = server_bind(s);
+    if (r)
+        return r;
+    *ret = &take(s)->base;
+    return 0;
+}
+
+/* Drops the peer. A name that is no longer ours (the directory was made anew) is bound again. */
+static int socket_reset(struct vchan *v)
+{
+    struct socket_vchan *s = socket_vchan(v);
+    struct stat st;
+
+    if (s->listener < 0)
+        return -EOPNOTSUPP;
+    close_fd(&s->conn);
+    s->base.state = VCHAN_WAITING;
+    if (lstat(s->address.sun_path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino)
+        return 0;
+    return server_bind(s);
+}
+
+static int server_accept(struct socket_vchan *s)
+{
+    int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    if (fd >= 0)
+        take_peer(s, fd);
+    else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+        return -errno;
+    return 0;
+}
+
+/* Always gives the client a descriptor to wait for, at worst one that never fires. */
+static int client_watch(struct socket_vchan *s)
+{
+    if (s->changes < 0)
+        s->changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (s->changes >= 0 && !s->watching)
+        s->watching = inotify_add_watch(s->changes, s->dir, IN_CREATE | IN_MOVED_TO) >= 0;
+    if (s->changes < 0)
+        s->changes = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return s->changes < 0 ? -errno : 0;
+}
+
+static void client_back_off(struct socket_vchan *s)
+{
+    struct stat st;
+    bool there = lstat(s->address.sun_path, &st) == 0;
+    int most = there || !s->watching ? BACKOFF_NEAR : BACKOFF_FAR;
+
+    s->backoff = s->backoff ? s->backoff * 2 : 1;
+    if (s->backoff > most)
+        s->backoff = most;
+}
+
+/* The watch comes before the try, so that nothing appears between them unseen. */
+static int client_try(struct socket_vchan *s)
+{
+    _cleanup_(closep) int fd = -1;
+    int r;
+
+    r = client_watch(s);
+    if (!r)
+        r = new_socket(&fd);
+    if (r)
+        return r;
+    if (connect(fd, (struct sockaddr *)&s->address, sizeof(s->address)) == 0) {
+        close_fd(&s->changes);
+        take_peer(s, take_fd(&fd));
+        return 0;
+    }
+    switch (errno) {
+    case ENOENT:
+    case ECONNREFUSED:
+    case ELOOP:   /* a link to itself for a moment */
+    case ENOTDIR: /* something else stands there: whoever serves will replace it */
+    case EAGAIN:  /* its backlog is full */
+    case EINTR: client_back_off(s); return 0;
+    default: return -errno;
+    }
+}
+
+static int socket_connect(uint32_t peer, uint32_t port, struct vchan **ret)
+{
+    _cleanup_(socket_vchan_freep) struct socket_vchan *s = NULL;
+    uint32_t own;
+    int r;
+
+    r = socket_own_domain(&own);
+    if (!r)
+        r = socket_vchan_new(RING_LEAST, &s);
+    if (!r)
+        r = set_address(s, peer, own, port);
+    if (!r)
+        r = client_try(s);
+    if (r)
+        return r;
+    *ret = &take(s)->base;
+    return 0;
+}
+
+static int socket_fd(const struct vchan *v)
+{
+    const struct socket_vchan *s = socket_vchan(v);
+
+    if (s->conn >= 0)
+        return s->conn;
+    return s->listener >= 0 ? s->listener : s->changes;
+}
+
+static short socket_events(const struct vchan *v, bool want_read, bool want_write)
+{
+    if (v->state == VCHAN_WAITING)
+        return POLLIN;
+    return (short)((want_read ? POLLIN : 0) | (want_write ? POLLOUT : 0));
+}
+
+static int socket_timeout(const struct vchan *v)
+{
+    const struct socket_vchan *s = socket_vchan(v);
+
+    return v->state == VCHAN_WAITING && s->listener < 0 ? s->backoff : -1;
+}
+
+/* A peer that hung up is noticed even by an owner that does not want to read now. */
+static void notice_hangup(struct socket_vchan *s)
+{
+    struct pollfd p = {.fd = s->conn};
+
+    if (poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR))
+        s->base.state = VCHAN_CLOSED;
+}
+
+static int client_retry(struct socket_vchan *s)
+{
+    union {
+        struct inotify_event event;
+        char bytes[4096];
+    } news;
+    ssize_t n = read(s->changes, &news, sizeof(news));
+
+    if (n > 0) {
+        s->backoff = 0;
+        if (news.event.mask & IN_IGNORED) /* the directory itself went away */
+            s->watching = false;
+    }
+    return client_try(s);
+}
+
+static int socket_dispatch(struct vchan *v)
+{
+    struct socket_vchan *s = socket_vchan(v);
+    int r = 0;
+
+    if (v->state == VCHAN_CONNECTED)
+        notice_hangup(s);
+    else if (v->state == VCHAN_WAITING)
+        r = s->listener >= 0 ? server_accept(s) : client_retry(s);
+    if (r)
+        v->state = VCHAN_CLOSED;
+    return r;
+}
+
+/* What a failed or empty transfer means. */
+static ssize_t not_moved(struct vchan *v, ssize_t n)
+{
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    v->state = VCHAN_CLOSED;
+    if (n == 0 || errno == ECONNRESET)
+        return -EPIPE;
+    return -errno;
+}
+
+static ssize_t socket_read(struct vchan *v, void *data, size_t n)
+{
+    struct socket_vchan *s = socket_vchan(v);
+    ssize_t got;
+
+    if (s->conn < 0)
+        return v->state == VCHAN_CLOSED ? -EPIPE : 0;
+    if (!n)
+        return 0;
+    got = recv(s->conn, data, n, MSG_DONTWAIT);
+    return got > 0 ? got : not_moved(v, got);
+}
+
+static ssize_t socket_write(struct vchan *v, const void *data, size_t n)
+{
+    struct socket_vchan *s = socket_vchan(v);
+    ssize_t put;
+
+    if (v->state != VCHAN_CONNECTED)
+        return v->state == VCHAN_CLOSED ? -EPIPE : 0;
+    if (!n)
+        return 0;
+    put = send(s->conn, data, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return put > 0 ? put : not_moved(v, put);
+}
+
+const struct vchan_transport vchan_socket_transport = {
+    .name = "socket",
+    .own_domain = socket_own_domain,
+    .listen = socket_listen,
+    .connect = socket_connect,
+    .reset = socket_reset,
+    .free = socket_free,
+    .fd = socket_fd,
+    .events = socket_events,
+    .timeout = socket_timeout,
+    .dispatch = socket_dispatch,
+    .read = socket_read,
+    .write = socket_write,
+};
