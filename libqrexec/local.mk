@@ -43,3 +43,17 @@ noinst_LTLIBRARIES += %D%/libvchan-xen.la
 else
 EXTRA_DIST += %D%/vchan/vchan-xen.c
 endif
+
+# relay: base, wire, vchan
+noinst_LTLIBRARIES += %D%/librelay.la
+%C%_librelay_la_SOURCES = \
+	%D%/relay/relay.c %D%/relay/relay.h \
+	%D%/relay/relay-run.c %D%/relay/relay-run.h
+%C%_librelay_la_LIBADD = %D%/libvchan.la %D%/libwire.la %D%/libbase.la
+
+# their unit tests
+WIRE_TESTS = tests/unit/relay/relay-run-test
+check_PROGRAMS += $(WIRE_TESTS)
+TESTS += $(WIRE_TESTS)
+tests_unit_relay_relay_run_test_SOURCES = tests/unit/relay/relay-run-test.c tests/unit/test.h
+tests_unit_relay_relay_run_test_LDADD = libqrexec/librelay.la $(CMOCKA_LIBS)

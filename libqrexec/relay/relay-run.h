@@ -60,6 +60,12 @@ struct relay_params {
                            .connect_timeout_ms = RELAY_CONNECT_TIMEOUT_MS})
 
 /*
+ * Before the program is started that may send SIGUSR1: blocks it, and ignores SIGPIPE. The
+ * program itself must get a clean mask (spawn.h does that). 0 or negative errno.
+ */
+int relay_prepare(void);
+
+/*
  * Until the call is over. *ret_code: the caller's exit code (remote, else the local program's;
  * 255 when the connection was lost), for a service what it ended with. 0, RELAY_E_* (and *ret_code
  * is 255), or negative errno (likewise).

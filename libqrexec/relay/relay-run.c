@@ -1,0 +1,529 @@
+/*
+ * The driver of the data connection: see relay-run.h.
+ *
+ * One ppoll loop. What the machine wants decides what is polled; a descriptor that is not wanted
+ * is not polled, so that a hang-up cannot spin. The vchan is tried whenever bytes are wanted from
+ * it or for it, whether its descriptor fired or not: it only tells of changes.
+ *
+ * Descriptors that we made for a program (its socket pairs) are non-blocking and shut one way at a
+ * time. The caller's own stdin and stdout belong to others too: their flags are left alone. A pipe
+ * is opened a second time to have flags of our own; where that fails, no more is written than a
+ * pipe that is ready takes at once.
+ */
+#include "libqrexec/relay/relay-run.h"
+
+#include "libqrexec/base/io.h"
+#include "libqrexec/base/log.h"
+#include "libqrexec/base/spawn.h"
+#include "libqrexec/relay/relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define ROUNDS 8 /* chunks of one source before the others have their turn */
+
+enum { P_VCHAN = RELAY_STREAMS, P_CHILD, P_SIGNAL, P_WATCH, P_COUNT };
+
+struct driver {
+    struct relay_params *p;
+    struct relay relay;
+    struct vchan *vchan;
+    int fds[RELAY_STREAMS];     /* -1: none, or closed */
+    size_t most[RELAY_STREAMS]; /* bytes a write may have; 0: any number */
+    bool shut;                  /* streams are sockets of ours: shut, not closed */
+    bool switching;             /* output comes from the stdin pair once the stdout pair is empty */
+    bool switched;
+    bool out_shut;
+    bool watch_done; /* somebody wrote there: it is no longer only a sign of life */
+    bool wrong_role_said;
+    int pidfd;
+    int signals;
+    uint64_t deadline; /* for the peer's hello */
+    unsigned char chunk[WIRE_CHUNK];
+};
+
+const char *relay_error_text(int error)
+{
+    switch (error) {
+    case 0: return "no error";
+    case RELAY_E_CONNECT: return "the other side did not connect";
+    case RELAY_E_VERSION: return "the other side's protocol version is below 2";
+    case RELAY_E_PROTOCOL: return "the other side broke the protocol";
+    case RELAY_E_LOST: return "the connection was lost before the exit code";
+    default: return "unknown error";
+    }
+}
+
+int relay_prepare(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return -errno;
+    return 0;
+}
+
+static int step(struct driver *d, enum relay_event ev)
+{
+    int r = relay_step(&d->relay, ev);
+
+    if (d->relay.wrong_role && !d->wrong_role_said) {
+        d->wrong_role_said = true;
+        log_warning("the other side sent %s, which is not for its role to send",
+                    wire_type_name(d->relay.wrong_role));
+    }
+    return r;
+}
+
+/* Ours alone: non-blocking. Others' pipes: opened again. The rest stays as it is. */
+static void own_flags(struct driver *d, enum relay_stream stream, int flags)
+{
+    int *fd = &d->fds[stream], again;
+    char path[64];
+    struct stat st;
+
+    if (*fd < 0 || fstat(*fd, &st) < 0 || S_ISSOCK(st.st_mode))
+        return;
+    if (S_ISFIFO(st.st_mode) && d->p->role == RELAY_SERVICE) {
+        fd_set_nonblock(*fd, true);
+        return;
+    }
+    again = -1;
+    if (S_ISFIFO(st.st_mode) && format(path, sizeof(path), "/proc/self/fd/%d", *fd) == 0)
+        again = open(path, flags | O_NONBLOCK | O_CLOEXEC);
+    if (again >= 0) {
+        close_fd(fd);
+        *fd = again;
+    } else if (!S_ISREG(st.st_mode)) {
+        d->most[stream] = 4096; /* PIPE_BUF: what a ready pipe takes */
+    }
+}
+
+static int take_fds(struct driver *d)
+{
+    struct relay_params *p = d->p;
+    bool same = p->in_fd >= 0 && p->in_fd == p->out_fd;
+
+    d->shut = same || p->child || p->socket_service;
+    d->fds[RELAY_IN] = take_fd(&p->in_fd);
+    d->fds[RELAY_OUT] = take_fd(&p->out_fd);
+    d->fds[p->role == RELAY_SERVICE ? RELAY_ERR : RELAY_ERROUT] = take_fd(&p->err_fd);
+    if (same) {
+        d->fds[RELAY_OUT] = fcntl(d->fds[RELAY_IN], F_DUPFD_CLOEXEC, 3);
+        if (d->fds[RELAY_OUT] < 0)
+            return -errno;
+    }
+    own_flags(d, RELAY_IN, O_RDONLY);
+    own_flags(d, RELAY_ERR, O_RDONLY);
+    own_flags(d, RELAY_OUT, O_WRONLY);
+    own_flags(d, RELAY_ERROUT, O_WRONLY);
+    if (p->own_err_fd >= 0)
+        fd_set_nonblock(p->own_err_fd, true);
+    return 0;
+}
+
+/* SIGUSR1 is ours only where there is a program that may send it. */
+static int take_signals(struct driver *d)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    if (d->p->child && !d->p->no_sigusr1)
+        sigaddset(&set, SIGUSR1);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return -errno;
+    d->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return d->signals < 0 ? -errno : 0;
+}
+
+static int driver_init(struct driver *d, struct relay_params *p)
+{
+    int r;
+
+    *d = (struct driver){.p = p, .vchan = p->vchan, .pidfd = -1, .signals = -1};
+    p->vchan = NULL;
+    for (size_t i = 0; i < RELAY_STREAMS; i++)
+        d->fds[i] = -1;
+    r = relay_init(&d->relay, p);
+    if (!r)
+        r = take_fds(d);
+    if (!r)
+        r = take_signals(d);
+    if (!r && p->child && !p->just_exec)
+        r = spawn_pidfd(p->child, &d->pidfd);
+    if (!r && p->connect_timeout_ms)
+        d->deadline = clock_ms() + p->connect_timeout_ms;
+    return r;
+}
+
+static void driver_deinit(struct driver *d)
+{
+    for (size_t i = 0; i < RELAY_STREAMS; i++)
+        close_fd(&d->fds[i]);
+    close_fd(&d->p->own_err_fd);
+    close_fd(&d->p->watch_fd);
+    close_fd(&d->pidfd);
+    close_fd(&d->signals);
+    vchan_free(take(d->vchan));
+    relay_deinit(&d->relay);
+}
+
+/* A stream that the machine closed. in and out may be one socket, or change places later. */
+static void close_stream(struct driver *d, enum relay_stream stream)
+{
+    int *fd = &d->fds[stream];
+
+    if (stream == RELAY_OUT && d->out_shut)
+        return;
+    if (stream == RELAY_OUT && d->shut && shutdown(*fd, SHUT_WR) == 0) {
+        d->out_shut = true;
+        return;
+    }
+    if (stream == RELAY_IN && d->switched)
+        (void)shutdown(*fd, SHUT_RD);
+    close_fd(fd);
+}
+
+static void close_streams(struct driver *d)
+{
+    for (size_t i = 0; i < RELAY_STREAMS; i++)
+        if (d->fds[i] >= 0 && d->relay.streams[i] == RELAY_CLOSED)
+            close_stream(d, (enum relay_stream)i);
+}
+
+/* The stdout pair is empty and shut: output comes from the stdin pair from now on. */
+static int switch_input(struct driver *d)
+{
+    d->switching = false;
+    d->switched = true;
+    close_fd(&d->fds[RELAY_IN]);
+    if (d->fds[RELAY_OUT] >= 0)
+        d->fds[RELAY_IN] = fcntl(d->fds[RELAY_OUT], F_DUPFD_CLOEXEC, 3);
+    return 0;
+}
+
+static int end_of_input(struct driver *d, enum relay_stream stream)
+{
+    if (stream == RELAY_ERR)
+        return step(d, RELAY_EV_ERR_EOF);
+    if (d->switching && d->fds[RELAY_OUT] >= 0)
+        return switch_input(d);
+    return step(d, RELAY_EV_IN_EOF);
+}
+
+/* A read that never blocks on a socket, and on others only if somebody else was faster. */
+static ssize_t read_some(int fd, void *data, size_t n)
+{
+    ssize_t got = recv(fd, data, n, MSG_DONTWAIT);
+
+    if (got < 0 && errno == ENOTSOCK)
+        got = read(fd, data, n);
+    if (got < 0)
+        return errno == EAGAIN || errno == EINTR ? -EAGAIN : -errno;
+    return got;
+}
+
+static int read_stream(struct driver *d, enum relay_stream stream)
+{
+    ssize_t got = read_some(d->fds[stream], d->chunk, relay_chunk(&d->relay));
+
+    if (got == -EAGAIN)
+        return 0;
+    if (got <= 0) /* an error ends a stream like its end: EIO of a terminal, ECONNRESET */
+        return end_of_input(d, stream);
+    if (stream == RELAY_ERR && d->p->own_err_fd >= 0)
+        (void)!write(d->p->own_err_fd, d->chunk, (size_t)got); /* a log that is full loses it */
+    return relay_put(&d->relay, stream, d->chunk, (size_t)got);
+}
+
+/* Without a descriptor there is nothing to read, and nobody to write to. */
+static int missing_streams(struct driver *d, struct relay_wants w)
+{
+    int r = 0;
+
+    if (w.read[RELAY_IN] && d->fds[RELAY_IN] < 0)
+        r = step(d, RELAY_EV_IN_EOF);
+    if (!r && w.write[RELAY_OUT] && d->fds[RELAY_OUT] < 0)
+        r = step(d, RELAY_EV_OUT_GONE);
+    if (!r && w.write[RELAY_ERROUT] && d->fds[RELAY_ERROUT] < 0)
+        r = step(d, RELAY_EV_ERROUT_GONE);
+    return r;
+}
+
+static ssize_t write_some(int fd, const void *data, size_t n)
+{
+    ssize_t put = send(fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    if (put < 0 && errno == ENOTSOCK)
+        put = write(fd, data, n);
+    if (put < 0)
+        return errno == EAGAIN || errno == EINTR ? -EAGAIN : -errno;
+    return put;
+}
+
+static int write_stream(struct driver *d, enum relay_stream stream)
+{
+    struct buf *queue = &d->relay.queues[stream];
+    size_t n = buf_len(queue);
+    ssize_t put;
+
+    if (d->most[stream])
+        n = size_min(n, d->most[stream]);
+    put = write_some(d->fds[stream], buf_data(queue), n);
+    if (put == -EAGAIN)
+        return 0;
+    if (put < 0)
+        return step(d, stream == RELAY_OUT ? RELAY_EV_OUT_GONE : RELAY_EV_ERROUT_GONE);
+    buf_consume(queue, (size_t)put);
+    return step(d, RELAY_EV_MOVED);
+}
+
+static int read_peer(struct driver *d, bool *ret_more)
+{
+    struct buf *b = &d->relay.from_peer;
+    unsigned char *p;
+    ssize_t got;
+    int r;
+
+    *ret_more = false;
+    r = buf_reserve(b, buf_room(b), &p);
+    if (r)
+        return r;
+    got = vchan_read(d->vchan, p, buf_room(b));
+    if (got == 0)
+        return 0;
+    *ret_more = true;
+    if (got < 0)
+        return step(d, RELAY_EV_PEER_GONE);
+    buf_commit(b, (size_t)got);
+    return step(d, RELAY_EV_PEER_BYTES);
+}
+
+static int write_peer(struct driver *d, bool *ret_more)
+{
+    struct buf *b = &d->relay.to_peer;
+    ssize_t put = vchan_write(d->vchan, buf_data(b), buf_len(b));
+
+    *ret_more = put > 0;
+    if (put < 0)
+        return step(d, RELAY_EV_PEER_DEAF);
+    buf_consume(b, (size_t)put);
+    return step(d, RELAY_EV_MOVED);
+}
+
+/*
+ * Moves what the vchan takes and gives, and what can be written at once. *ret_more: the budget
+ * was spent, come again without waiting.
+ */
+static int pump(struct driver *d, bool *ret_more)
+{
+    bool in = true, out = true;
+    int r = 0;
+
+    for (int i = 0; i < ROUNDS && (in || out) && !r; i++) {
+        struct relay_wants w = relay_wants(&d->relay);
+
+        in = out = false;
+        r = missing_streams(d, w);
+        if (!r && w.read_peer)
+            r = read_peer(d, &in);
+        if (!r && relay_wants(&d->relay).write_peer)
+            r = write_peer(d, &out);
+    }
+    *ret_more = in || out;
+    return r;
+}
+
+static int on_vchan(struct driver *d)
+{
+    bool waiting = vchan_state(d->vchan) == VCHAN_WAITING;
+    int r = vchan_dispatch(d->vchan);
+
+    if (r)
+        log_warning("vchan: %s", strerror(-r));
+    if (r || (waiting && vchan_state(d->vchan) == VCHAN_CLOSED))
+        return step(d, RELAY_EV_PEER_GONE);
+    if (waiting && vchan_state(d->vchan) == VCHAN_CONNECTED)
+        return step(d, RELAY_EV_CONNECTED);
+    return 0;
+}
+
+static int on_child(struct driver *d)
+{
+    int status;
+    pid_t pid = waitpid(d->p->child, &status, WNOHANG);
+
+    if (pid == 0)
+        return 0;
+    d->relay.child_code = pid < 0 ? 255 : spawn_exit_code(status);
+    close_fd(&d->pidfd);
+    return step(d, RELAY_EV_CHILD_ENDED);
+}
+
+/* Once: what was written into the stdout pair before is still read. */
+static int on_signal(struct driver *d)
+{
+    struct signalfd_siginfo info;
+
+    if (read(d->signals, &info, sizeof(info)) != sizeof(info) || d->switched)
+        return 0;
+    d->switching = true;
+    if (d->fds[RELAY_IN] < 0 || shutdown(d->fds[RELAY_IN], SHUT_RDWR) < 0)
+        log_warning("SIGUSR1: output is no socket pair any more, it stays where it is");
+    return 0;
+}
+
+static bool still_connecting(const struct driver *d)
+{
+    return d->relay.phase != RELAY_RUNNING && !d->relay.lost;
+}
+
+/* Whoever asked for the call has gone away, or time is up, before the peer said hello. */
+static int give_up(struct driver *d)
+{
+    close_fd(&d->p->watch_fd);
+    d->deadline = 0;
+    return still_connecting(d) ? step(d, RELAY_EV_PEER_GONE) : 0;
+}
+
+static int on_watch(struct driver *d)
+{
+    char byte;
+    ssize_t got = recv(d->p->watch_fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+
+    d->watch_done = got > 0;
+    if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
+        return 0;
+    return give_up(d);
+}
+
+static void poll_for(struct pollfd *p, int fd, short events)
+{
+    *p = (struct pollfd){.fd = fd, .events = events};
+}
+
+static void fill(struct driver *d, struct pollfd p[static P_COUNT])
+{
+    struct relay_wants w = relay_wants(&d->relay);
+    bool closed = vchan_state(d->vchan) == VCHAN_CLOSED;
+
+    for (size_t i = 0; i < P_COUNT; i++)
+        poll_for(&p[i], -1, 0);
+    for (size_t i = 0; i < RELAY_STREAMS; i++) {
+        if (w.read[i])
+            poll_for(&p[i], d->fds[i], POLLIN);
+        else if (w.write[i])
+            poll_for(&p[i], d->fds[i], POLLOUT);
+    }
+    /* a service that closed its socket altogether says so by a hang-up */
+    if (d->p->socket_service && d->relay.streams[RELAY_OUT] == RELAY_OPEN &&
+        d->relay.phase == RELAY_RUNNING)
+        poll_for(&p[RELAY_OUT], d->fds[RELAY_OUT], w.write[RELAY_OUT] ? POLLOUT : 0);
+    if (!closed)
+        poll_for(&p[P_VCHAN], vchan_fd(d->vchan),
+                 vchan_events(d->vchan, w.read_peer, w.write_peer));
+    poll_for(&p[P_CHILD], d->pidfd, POLLIN);
+    poll_for(&p[P_SIGNAL], d->signals, POLLIN);
+    if (still_connecting(d) && !d->watch_done)
+        poll_for(&p[P_WATCH], d->p->watch_fd, POLLIN);
+}
+
+/* Milliseconds to wait; -1 without end. */
+static int wait_time(const struct driver *d, bool more)
+{
+    int vchan = vchan_timeout(d->vchan), limit = -1;
+
+    if (more)
+        return 0;
+    if (still_connecting(d))
+        limit = deadline_left(d->deadline);
+    if (vchan < 0 || limit < 0)
+        return vchan < 0 ? limit : vchan;
+    return vchan < limit ? vchan : limit;
+}
+
+static int on_stream(struct driver *d, enum relay_stream stream, short revents)
+{
+    struct relay_wants w = relay_wants(&d->relay);
+
+    if (d->fds[stream] < 0)
+        return 0;
+    if (w.read[stream])
+        return read_stream(d, stream);
+    if (w.write[stream])
+        return write_stream(d, stream);
+    if (stream == RELAY_OUT && revents & (POLLHUP | POLLERR))
+        return step(d, RELAY_EV_OUT_GONE);
+    return 0;
+}
+
+static int handle(struct driver *d, const struct pollfd p[static P_COUNT], bool timed_out)
+{
+    int r = 0;
+
+    if (p[P_VCHAN].revents || (timed_out && vchan_state(d->vchan) != VCHAN_CLOSED))
+        r = on_vchan(d);
+    for (size_t i = 0; i < RELAY_STREAMS && !r; i++)
+        if (p[i].revents)
+            r = on_stream(d, (enum relay_stream)i, p[i].revents);
+    /* after the streams, so that what the child wrote before is on its way */
+    if (!r && p[P_SIGNAL].revents)
+        r = on_signal(d);
+    if (!r && p[P_CHILD].revents)
+        r = on_child(d);
+    if (!r && p[P_WATCH].revents)
+        r = on_watch(d);
+    if (!r && still_connecting(d) && deadline_left(d->deadline) == 0)
+        r = give_up(d);
+    return r;
+}
+
+static int loop(struct driver *d)
+{
+    struct pollfd p[P_COUNT];
+    bool more = false;
+    int r = 0, n;
+
+    if (vchan_state(d->vchan) == VCHAN_CONNECTED)
+        r = step(d, RELAY_EV_CONNECTED);
+    while (!r) {
+        r = pump(d, &more);
+        close_streams(d);
+        if (r || relay_is_over(&d->relay))
+            break;
+        fill(d, p);
+        n = poll(p, P_COUNT, wait_time(d, more));
+        if (n < 0 && errno != EINTR)
+            r = -errno;
+        else if (n >= 0)
+            r = handle(d, p, n == 0);
+    }
+    return r;
+}
+
+int relay_run(struct relay_params *p, int *ret_code)
+{
+    struct driver *d = malloc(sizeof(*d));
+    int r;
+
+    *ret_code = 255;
+    if (!d)
+        return -ENOMEM;
+    r = driver_init(d, p);
+    if (!r)
+        r = loop(d);
+    if (!r)
+        r = relay_result(&d->relay, ret_code);
+    driver_deinit(d);
+    free(d);
+    return r;
+}
