@@ -1,1 +1,51 @@
-# rpc-services
+# The VM side: base, GLib where an application is launched, zlib for its CRC, PCRE2 for URLs
+noinst_LTLIBRARIES += %D%/librpc.la %D%/liblaunch.la
+%C%_librpc_la_SOURCES = \
+	%D%/call.c %D%/call.h %D%/child.c %D%/child.h %D%/openinvm.c %D%/openinvm.h %D%/quote.c %D%/quote.h \
+	%D%/url.c %D%/url.h %D%/vmexec-words.c %D%/vmexec-words.h
+%C%_librpc_la_CFLAGS = $(AM_CFLAGS) $(PCRE2_CFLAGS)
+%C%_librpc_la_LIBADD = libqrexec/libbase.la $(PCRE2_LIBS)
+%C%_liblaunch_la_SOURCES = %D%/launch.c %D%/launch.h
+%C%_liblaunch_la_CFLAGS = $(AM_CFLAGS) $(GIO_CFLAGS)
+%C%_liblaunch_la_LIBADD = $(GIO_LIBS)
+
+# a program has the name of its service, so its objects need one of their own
+vmservices_PROGRAMS += %D%/services/qubes.OpenURL %D%/services/qubes.OpenInVM %D%/services/qubes.StartApp \
+	%D%/services/qubes.VMExec
+%C%_services_qubes_OpenURL_SOURCES = %D%/services/open-url.c
+%C%_services_qubes_OpenURL_LDADD = %D%/librpc.la
+%C%_services_qubes_OpenInVM_SOURCES = %D%/services/open-in-vm.c
+%C%_services_qubes_OpenInVM_LDADD = %D%/librpc.la
+%C%_services_qubes_StartApp_SOURCES = %D%/services/start-app.c
+%C%_services_qubes_StartApp_CFLAGS = $(AM_CFLAGS) $(GIO_CFLAGS)
+%C%_services_qubes_StartApp_LDADD = %D%/liblaunch.la %D%/librpc.la
+%C%_services_qubes_VMExec_SOURCES = %D%/services/vm-exec.c
+%C%_services_qubes_VMExec_LDADD = %D%/librpc.la
+dist_vmservices_SCRIPTS += %D%/services/qubes.VMShell %D%/services/qubes.GetDate \
+	%D%/services/qubes.WaitForSession %D%/services/qubes.WaitForRunningSystem
+dist_vmconfig_DATA += %D%/config/qubes.OpenURL %D%/config/qubes.OpenInVM %D%/config/qubes.StartApp \
+	%D%/config/qubes.VMShell+WaitForSession %D%/config/qubes.VMExecGUI %D%/config/qubes.VMRootShell \
+	%D%/config/qubes.VMRootExec %D%/config/qubes.ConnectTCP
+
+vmbin_PROGRAMS += %D%/commands/qvm-open-in-vm %D%/commands/qvm-run-vm %D%/commands/qubes-open
+%C%_commands_qvm_open_in_vm_SOURCES = %D%/commands/qvm-open-in-vm.c
+%C%_commands_qvm_open_in_vm_LDADD = %D%/librpc.la
+%C%_commands_qvm_run_vm_SOURCES = %D%/commands/qvm-run.c
+%C%_commands_qvm_run_vm_LDADD = %D%/librpc.la
+%C%_commands_qubes_open_SOURCES = %D%/commands/qubes-open.c
+%C%_commands_qubes_open_CFLAGS = $(AM_CFLAGS) $(GIO_CFLAGS)
+%C%_commands_qubes_open_LDADD = %D%/liblaunch.la %D%/librpc.la
+
+# further names of the same programs
+rpc-links:
+	$(MKDIR_P) $(DESTDIR)$(vmbindir) $(DESTDIR)$(vmservicesdir)
+	cd $(DESTDIR)$(vmbindir) && ln -sf qvm-open-in-vm qvm-open-in-dvm && ln -sf qvm-run-vm qvm-run
+	cd $(DESTDIR)$(vmservicesdir) && for s in VMExecGUI VMRootExec; do ln -sf qubes.VMExec qubes.$$s; done && \
+		ln -sf qubes.VMShell qubes.VMRootShell && ln -sfn /dev/tcp/127.0.0.1 qubes.ConnectTCP
+rpc-unlink:
+	cd $(DESTDIR)$(vmbindir) && rm -f qvm-open-in-dvm qvm-run
+	cd $(DESTDIR)$(vmservicesdir) && rm -f qubes.VMExecGUI qubes.VMRootExec qubes.VMRootShell qubes.ConnectTCP
+.PHONY: rpc-links rpc-unlink
+INSTALL_HOOKS += rpc-links
+UNINSTALL_HOOKS += rpc-unlink
+install-vm-links: rpc-links
