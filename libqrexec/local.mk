@@ -52,8 +52,29 @@ noinst_LTLIBRARIES += %D%/librelay.la
 %C%_librelay_la_LIBADD = %D%/libvchan.la %D%/libwire.la %D%/libbase.la
 
 # their unit tests
-WIRE_TESTS = tests/unit/relay/relay-run-test
+WIRE_TESTS = tests/unit/wire/message-test \
+	tests/unit/wire/policy-text-test \
+	tests/unit/wire/admin-test \
+	tests/unit/wire/command-test \
+	tests/unit/wire/vmexec-test \
+	tests/unit/vchan/vchan-socket-test \
+	tests/unit/relay/relay-test \
+	tests/unit/relay/relay-run-test
 check_PROGRAMS += $(WIRE_TESTS)
 TESTS += $(WIRE_TESTS)
+tests_unit_wire_message_test_SOURCES = tests/unit/wire/message-test.c tests/unit/test.h
+tests_unit_wire_message_test_LDADD = libqrexec/libwire.la libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_unit_wire_policy_text_test_SOURCES = tests/unit/wire/policy-text-test.c tests/unit/test.h
+tests_unit_wire_policy_text_test_LDADD = libqrexec/libwire.la libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_unit_wire_admin_test_SOURCES = tests/unit/wire/admin-test.c tests/unit/test.h
+tests_unit_wire_admin_test_LDADD = libqrexec/libwire.la libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_unit_wire_command_test_SOURCES = tests/unit/wire/command-test.c tests/unit/test.h
+tests_unit_wire_command_test_LDADD = libqrexec/libwire.la libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_unit_wire_vmexec_test_SOURCES = tests/unit/wire/vmexec-test.c tests/unit/test.h
+tests_unit_wire_vmexec_test_LDADD = libqrexec/libwire.la libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_unit_vchan_vchan_socket_test_SOURCES = tests/unit/vchan/vchan-socket-test.c tests/unit/test.h
+tests_unit_vchan_vchan_socket_test_LDADD = libqrexec/libvchan.la $(CMOCKA_LIBS)
+tests_unit_relay_relay_test_SOURCES = tests/unit/relay/relay-test.c tests/unit/test.h
+tests_unit_relay_relay_test_LDADD = libqrexec/librelay.la $(CMOCKA_LIBS)
 tests_unit_relay_relay_run_test_SOURCES = tests/unit/relay/relay-run-test.c tests/unit/test.h
 tests_unit_relay_relay_run_test_LDADD = libqrexec/librelay.la $(CMOCKA_LIBS)

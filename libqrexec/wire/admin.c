@@ -104,22 +104,25 @@ int admin_read_answer(const void *data, size_t len, struct admin_answer *ret)
     return 0;
 }
 
+/* As much of t as fits. */
+static void put_cut(struct wire_writer *w, struct wire_text t)
+{
+    if (t.len > w->size - w->len)
+        t.len = w->size - w->len;
+    wire_put_text(w, t);
+}
+
 /* One '%' place of a format: "%%" or a field. Anything else stays as it stands. */
 static void put_place(struct wire_writer *w, struct wire_text *format, struct wire_text *fields)
 {
-    struct wire_text field;
+    struct wire_text field = wire_text("%");
     char c = format->len ? format->s[0] : 0;
 
-    if (c == '%') {
-        wire_put_bytes(w, "%", 1);
-    } else if (c && strchr("sdiur", c) && wire_text_split(fields, 0, &field)) {
-        wire_put_text(w, field);
-    } else {
-        wire_put_bytes(w, "%", 1);
-        return;
+    if (c == '%' || (c && strchr("sdiur", c) && wire_text_split(fields, 0, &field))) {
+        format->s++;
+        format->len--;
     }
-    format->s++;
-    format->len--;
+    put_cut(w, field);
 }
 
 void admin_exception_text(const struct admin_answer *a, char *buf, size_t size)
@@ -127,13 +130,11 @@ void admin_exception_text(const struct admin_answer *a, char *buf, size_t size)
     struct wire_text format = a->format, fields = a->fields, plain;
     struct wire_writer w = wire_writer(buf, size - 1);
 
-    while (wire_text_split(&format, '%', &plain) && !w.error) {
-        wire_put_text(&w, plain);
+    while (wire_text_split(&format, '%', &plain)) {
+        put_cut(&w, plain);
         put_place(&w, &format, &fields);
     }
-    if (!w.error && format.len > w.size - w.len)
-        format.len = w.size - w.len;
-    wire_put_text(&w, format);
+    put_cut(&w, format);
     buf[w.len] = 0;
 }
 
