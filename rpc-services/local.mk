@@ -49,3 +49,11 @@ rpc-unlink:
 INSTALL_HOOKS += rpc-links
 UNINSTALL_HOOKS += rpc-unlink
 install-vm-links: rpc-links
+
+noinst_LTLIBRARIES += %D%/libfilecopy.la
+%C%_libfilecopy_la_SOURCES = %D%/filecopy.c %D%/filecopy.h
+%C%_libfilecopy_la_CFLAGS = $(AM_CFLAGS) $(GIO_CFLAGS) $(ZLIB_CFLAGS)
+%C%_libfilecopy_la_LIBADD = libqrexec/libbase.la $(GIO_LIBS) $(ZLIB_LIBS)
+vmservices_PROGRAMS += %D%/services/qubes.Filecopy
+%C%_services_qubes_Filecopy_SOURCES = %D%/services/filecopy.c
+%C%_services_qubes_Filecopy_LDADD = %D%/libfilecopy.la %D%/librpc.la
