@@ -30,7 +30,7 @@ static inline size_t buf_len(const struct buf *b)
 
 static inline const unsigned char *buf_data(const struct buf *b)
 {
-    return b->data + b->start;
+    return b->data ? b->data + b->start : NULL;
 }
 
 static inline size_t buf_room(const struct buf *b)

@@ -131,7 +131,10 @@ static int take_fds(struct driver *d)
     return 0;
 }
 
-/* SIGUSR1 is ours only where there is a program that may send it. */
+/*
+ * SIGUSR1 is ours only where there is a program that may send it; SIGCHLD where the kernel has no
+ * pidfd.
+ */
 static int take_signals(struct driver *d)
 {
     sigset_t set;
@@ -139,6 +142,8 @@ static int take_signals(struct driver *d)
     sigemptyset(&set);
     if (d->p->child && !d->p->no_sigusr1)
         sigaddset(&set, SIGUSR1);
+    if (d->relay.child_running && d->pidfd < 0)
+        sigaddset(&set, SIGCHLD);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         return -errno;
     d->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -157,9 +162,11 @@ static int driver_init(struct driver *d, struct relay_params *p)
     if (!r)
         r = take_fds(d);
     if (!r)
+        r = p->child && !p->just_exec ? spawn_pidfd(p->child, &d->pidfd) : 0;
+    if (r == -ENOSYS)
+        r = 0;
+    if (!r)
         r = take_signals(d);
-    if (!r && p->child && !p->just_exec)
-        r = spawn_pidfd(p->child, &d->pidfd);
     if (!r && p->connect_timeout_ms)
         d->deadline = clock_ms() + p->connect_timeout_ms;
     return r;
@@ -339,7 +346,9 @@ static int pump(struct driver *d, bool *ret_more)
         if (!r && relay_wants(&d->relay).write_peer)
             r = write_peer(d, &out);
     }
-    *ret_more = in || out;
+    /* a closed vchan is not polled any more: it is read until it says so itself */
+    *ret_more =
+        in || out || (vchan_state(d->vchan) == VCHAN_CLOSED && relay_wants(&d->relay).read_peer);
     return r;
 }
 
@@ -360,7 +369,7 @@ static int on_vchan(struct driver *d)
 static int on_child(struct driver *d)
 {
     int status;
-    pid_t pid = waitpid(d->p->child, &status, WNOHANG);
+    pid_t pid = d->relay.child_running ? waitpid(d->p->child, &status, WNOHANG) : 0;
 
     if (pid == 0)
         return 0;
@@ -370,16 +379,23 @@ static int on_child(struct driver *d)
 }
 
 /* Once: what was written into the stdout pair before is still read. */
-static int on_signal(struct driver *d)
+static int on_sigusr1(struct driver *d)
 {
-    struct signalfd_siginfo info;
-
-    if (read(d->signals, &info, sizeof(info)) != sizeof(info) || d->switched)
+    if (d->switched)
         return 0;
     d->switching = true;
     if (d->fds[RELAY_IN] < 0 || shutdown(d->fds[RELAY_IN], SHUT_RDWR) < 0)
         log_warning("SIGUSR1: output is no socket pair any more, it stays where it is");
     return 0;
+}
+
+static int on_signal(struct driver *d)
+{
+    struct signalfd_siginfo info;
+
+    if (read(d->signals, &info, sizeof(info)) != sizeof(info))
+        return 0;
+    return info.ssi_signo == SIGCHLD ? on_child(d) : on_sigusr1(d);
 }
 
 static bool still_connecting(const struct driver *d)
@@ -495,6 +511,8 @@ static int loop(struct driver *d)
 
     if (vchan_state(d->vchan) == VCHAN_CONNECTED)
         r = step(d, RELAY_EV_CONNECTED);
+    if (!r && d->relay.child_running && d->pidfd < 0 && !d->p->just_exec)
+        r = on_child(d); /* it may have ended before its signal was ours */
     while (!r) {
         r = pump(d, &more);
         close_streams(d);

@@ -3,8 +3,9 @@
  *
  * The rules are in relay.h. One ppoll loop; nothing is driven by a timer but the time limit for
  * the peer to appear. It takes signals through a signalfd of its own, so it expects to be alone
- * in its process: SIGCHLD is not needed (pidfd), SIGUSR1 is taken over for RELAY_SERVICE with a
- * child and RELAY_CALLER with a local program, unless no_sigusr1 is set. SIGPIPE must be ignored.
+ * in its process: SIGUSR1 is taken over where there is a child, unless no_sigusr1 is set; the
+ * child's end comes from a pidfd, or from SIGCHLD where the kernel has none. Call relay_prepare()
+ * before the child is started.
  */
 #ifndef QREXEC_RELAY_RELAY_RUN_H
 #define QREXEC_RELAY_RELAY_RUN_H

@@ -5,6 +5,9 @@
  * descriptor says "changed", not "readable": after it fires (or the timeout passes) call
  * vchan_dispatch(), then read and write until 0 comes back or the budget is spent. The descriptor
  * and the events may change after each dispatch. Nothing here blocks.
+ *
+ * Once VCHAN_CLOSED, do not wait for the descriptor any more (it may fire for ever, or never): read
+ * until -EPIPE. A failed write can be what tells.
  */
 #ifndef QREXEC_VCHAN_VCHAN_H
 #define QREXEC_VCHAN_VCHAN_H

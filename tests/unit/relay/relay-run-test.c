@@ -6,10 +6,12 @@
 
 #include "libqrexec/base/spawn.h"
 #include "libqrexec/relay/relay-run.h"
+#include "libqrexec/vchan/transport.h"
 #include "libqrexec/wire/message.h"
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -549,6 +551,93 @@ static void a_watched_socket_that_closes_ends_the_wait(void **state)
     close(pair[1]);
 }
 
+/*
+ * A vchan whose peer leaves at the worst moment: nothing to read, then the write fails, and only
+ * then its last words are there.
+ */
+static int scripted_fd;
+static bool scripted_failed;
+static size_t scripted_given;
+
+static int scripted_get_fd(const struct vchan *v)
+{
+    (void)v;
+    return scripted_fd;
+}
+
+static short scripted_events(const struct vchan *v, bool want_read, bool want_write)
+{
+    (void)v;
+    (void)want_read;
+    (void)want_write;
+    return POLLIN;
+}
+
+static int scripted_timeout(const struct vchan *v)
+{
+    (void)v;
+    return -1;
+}
+
+static int scripted_nothing(struct vchan *v)
+{
+    (void)v;
+    return 0;
+}
+
+static void scripted_free(struct vchan *v)
+{
+    (void)v;
+}
+
+static ssize_t scripted_read(struct vchan *v, void *data, size_t n)
+{
+    static const unsigned char words[] = {0,    3, 0, 0, 4, 0, 0, 0, 4, 0, 0, 0,
+                                          0x93, 1, 0, 0, 4, 0, 0, 0, 9, 0, 0, 0};
+    size_t there = scripted_failed ? sizeof(words) : 12;
+
+    (void)v;
+    n = size_min(n, there - scripted_given);
+    memcpy(data, words + scripted_given, n);
+    scripted_given += n;
+    return n || !scripted_failed ? (ssize_t)n : -EPIPE;
+}
+
+static ssize_t scripted_write(struct vchan *v, const void *data, size_t n)
+{
+    if (n == 12 && ((const unsigned char *)data)[1] == 3)
+        return 12; /* hello */
+    v->state = VCHAN_CLOSED;
+    scripted_failed = true;
+    return -EPIPE;
+}
+
+static void a_peer_that_hears_no_more_is_still_listened_to(void **state)
+{
+    static const struct vchan_transport scripted = {
+        .free = scripted_free,
+        .fd = scripted_get_fd,
+        .events = scripted_events,
+        .timeout = scripted_timeout,
+        .dispatch = scripted_nothing,
+        .read = scripted_read,
+        .write = scripted_write,
+    };
+    struct vchan v = {&scripted, VCHAN_CONNECTED};
+    struct relay_params p = params(RELAY_CALLER);
+    int code;
+
+    (void)state;
+    scripted_fd = eventfd(0, EFD_CLOEXEC);
+    p.vchan = &v;
+    p.in_fd = file_with("in", "input", 5);
+    alarm(TIME_UP);
+    assert_int_equal(relay_run(&p, &code), 0);
+    alarm(0);
+    assert_int_equal(code, 9);
+    close(scripted_fd);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -576,6 +665,7 @@ int main(void)
         TEST(a_full_close_by_a_socket_service_ends_the_call),
         TEST(a_peer_that_never_comes_ends_by_its_time_limit),
         TEST(a_watched_socket_that_closes_ends_the_wait),
+        TEST(a_peer_that_hears_no_more_is_still_listened_to),
     };
 
     signal(SIGPIPE, SIG_IGN);

@@ -489,6 +489,27 @@ static void the_prefix_comes_first_in_chunks(void **state)
     relay_deinit(&r);
 }
 
+static void input_waits_for_a_prefix_that_the_channel_does_not_take_at_once(void **state)
+{
+    static char prefix[300000];
+    struct relay_params p = caller();
+    uint32_t len, total = 0;
+
+    (void)state;
+    p.prefix = prefix;
+    p.prefix_len = sizeof(prefix);
+    begin(&p, 4);
+    while (total < sizeof(prefix)) {
+        /* room in the channel, but not for the input yet */
+        assert_true(!relay_wants(&r).read[RELAY_IN] || total + buf_len(&r.to_peer) > 299000);
+        assert_int_equal(sent(NULL, 0, &len), MSG_DATA_STDIN);
+        total += len;
+    }
+    assert_int_equal(total, sizeof(prefix));
+    assert_true(relay_wants(&r).read[RELAY_IN]);
+    relay_deinit(&r);
+}
+
 static struct relay_params socket_service(void)
 {
     struct relay_params p = service();
@@ -614,6 +635,7 @@ int main(void)
         cmocka_unit_test(no_more_is_read_than_the_channel_takes),
         cmocka_unit_test(a_gone_reader_does_not_end_the_call),
         cmocka_unit_test(the_prefix_comes_first_in_chunks),
+        cmocka_unit_test(input_waits_for_a_prefix_that_the_channel_does_not_take_at_once),
         cmocka_unit_test(a_socket_service_ends_with_both_directions),
         cmocka_unit_test(settings_end_a_socket_service_early),
         cmocka_unit_test(settings_of_sockets_mean_nothing_to_programs),

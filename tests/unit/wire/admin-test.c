@@ -38,6 +38,7 @@ static void malformed_requests_have_their_error(void **state)
         "+a dom0 name x",
         "m+ dom0 Name x",
         "m+ dom0  x",
+        "m+  name x",
         "m+ dom0 name x ",
     };
     static char big[ADMIN_REQUEST_MAX + 1];
