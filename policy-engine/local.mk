@@ -1,1 +1,17 @@
-# policy-engine
+# The policy library stands alone; PCRE2 is all it needs.
+noinst_LTLIBRARIES += %D%/lib/libpolicy.la
+%C%_lib_libpolicy_la_SOURCES = \
+	%D%/lib/ask.c %D%/lib/common.c %D%/lib/common.h %D%/lib/decide.c %D%/lib/decide.h \
+	%D%/lib/domains.c %D%/lib/domains.h %D%/lib/explain.c %D%/lib/files.c %D%/lib/files.h %D%/lib/lines.c %D%/lib/lines.h \
+	%D%/lib/load.c %D%/lib/match.c %D%/lib/match.h %D%/lib/names.c %D%/lib/names.h %D%/lib/policy.c \
+	%D%/lib/policy.h %D%/lib/regex.c %D%/lib/regex.h %D%/lib/rule-parse.c %D%/lib/rules.h \
+	%D%/lib/token.c %D%/lib/token.h
+%C%_lib_libpolicy_la_CFLAGS = $(AM_CFLAGS) $(PCRE2_CFLAGS)
+%C%_lib_libpolicy_la_LIBADD = $(PCRE2_LIBS)
+
+bin_PROGRAMS += %D%/qrexec-policy
+%C%_qrexec_policy_SOURCES = \
+	%D%/cmd-eval.c %D%/cmd-explain.c %D%/cmd-list.c %D%/domains-file.c %D%/domains-file.h \
+	%D%/policy-cli.h %D%/qrexec-policy.c %D%/system-info.c %D%/system-info.h
+%C%_qrexec_policy_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+%C%_qrexec_policy_LDADD = %D%/lib/libpolicy.la libqrexec/libbase.la $(JANSSON_LIBS)

@@ -19,3 +19,6 @@ tests_unit_base_spawn_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_unit_base_util_test_SOURCES = tests/unit/base/util-test.c tests/unit/test.h
 tests_unit_base_util_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 EXTRA_DIST += tests/demo/demo tests/demo/try tests/demo/instance.sh tests/demo/applications.sh
+
+TESTS += tests/conformance/run
+EXTRA_DIST += tests/conformance/run tests/conformance/policy

@@ -1,0 +1,437 @@
+/*
+ * Loading: directories and includes become one list of rules, or the first error.
+ *
+ * A file is read in the place where it is named, so order of evaluation is order of reading. Paths
+ * in includes start at the directory that the top-level file came from; in R4.0 files at theirs.
+ */
+#include "policy-engine/lib/files.h"
+#include "policy-engine/lib/lines.h"
+#include "policy-engine/lib/rules.h"
+
+#include <stdio.h>
+
+#define DEPTH_MAX 16 /* includes inside includes; a loop ends there */
+
+struct loader {
+    const struct policy_source *source;
+    struct policy *policy;
+    struct policy_error *error;
+    struct strings *watched; /* or NULL */
+    unsigned depth;
+};
+
+/* Where a file stands: what its lines are read for, and where its relative paths start. */
+struct place {
+    const char *file;
+    unsigned line;
+    const char *base;
+    struct rule_columns columns;
+};
+
+static int fail(struct loader *l, const char *file, unsigned line, struct text *why)
+{
+    struct policy_error e = {.line = line};
+
+    e.file = span_dup(span_of(file));
+    if (!e.file || text_take(why, &e.text)) {
+        policy_error_deinit(&e);
+        return -ENOMEM;
+    }
+    policy_error_deinit(l->error);
+    *l->error = e;
+    return POLICY_E_INVALID;
+}
+
+static int fail_here(struct loader *l, const struct place *at, const char *what, const char *detail)
+{
+    _cleanup_(text_deinit) struct text why = {0};
+
+    text_addf(&why, "%s%s%s", what, detail ? ": " : "", detail ? detail : "");
+    return fail(l, at->file, at->line, &why);
+}
+
+static int watch(struct loader *l, const char *path)
+{
+    return l->watched ? strings_add(l->watched, span_of(path)) : 0;
+}
+
+static int add_rule(struct loader *l, const struct place *at, struct rule *rule, struct span text)
+{
+    struct policy *p = l->policy;
+    int r = names_add(&p->names, span_of(at->file), &rule->file);
+
+    if (!r)
+        r = names_add(&p->names, text, &rule->text);
+    if (!r)
+        r = ARRAY_GROW(p->rules, p->cap, p->n);
+    if (r) {
+        regex_free(rule->regex);
+        return r;
+    }
+    rule->line = at->line;
+    p->rules[p->n++] = *rule;
+    return 0;
+}
+
+static int load_text(struct loader *l, struct place *at, struct span text);
+
+static int load_file(struct loader *l, const char *path, const char *base,
+                     const struct rule_columns *columns, const struct place *from)
+{
+    _cleanup_(freep) char *data = NULL;
+    struct place at = {.file = path, .base = base, .columns = *columns};
+    size_t len = 0;
+    int r = watch(l, path);
+
+    if (r)
+        return r;
+    r = files_read(l->source, path, &data, &len);
+    if (r == -ENOMEM)
+        return r;
+    if (r && from)
+        return fail_here(l, from, "cannot read the included file", strerror(-r));
+    if (r)
+        return fail_here(l, &at, "cannot read", strerror(-r));
+    if (l->depth >= DEPTH_MAX)
+        return fail_here(l, from ? from : &at, "includes are nested too deep (a loop?)", NULL);
+    for (size_t i = 0; i < len; i++)
+        l->policy->signature = (l->policy->signature ^ (unsigned char)data[i]) * 0x100000001b3;
+    l->depth++;
+    r = load_text(l, &at, (struct span){data, len});
+    l->depth--;
+    return r;
+}
+
+/* ---- Directories ---- */
+
+static bool policy_name_counts(const char *name)
+{
+    return name[0] != '.' && span_ends(span_of(name), SPAN(".policy"));
+}
+
+static bool policy_name_is_good(const char *name)
+{
+    return !name[strspn(name, "0123456789abcdefghijklmnopqrstuvwxyz_.-")];
+}
+
+struct found {
+    const char *name;
+    const char *dir;
+};
+
+static int order_of_found(const void *a, const void *b)
+{
+    return strcmp(((const struct found *)a)->name, ((const struct found *)b)->name);
+}
+
+static int load_found(struct loader *l, const struct found *f, const char *base)
+{
+    static const struct rule_columns five = {0};
+    char path[FILES_PATH_MAX];
+
+    if (snprintf(path, sizeof(path), "%s/%s", f->dir, f->name) >= (int)sizeof(path))
+        return -ENAMETOOLONG;
+    return load_file(l, path, base ? base : f->dir, &five, NULL);
+}
+
+static int check_found(struct loader *l, const struct found *f)
+{
+    _cleanup_(text_deinit) struct text why = {0};
+    char path[FILES_PATH_MAX];
+
+    if (policy_name_is_good(f->name))
+        return 0;
+    text_addf(&why, "bad file name (only 0-9 a-z _ . - may stand in it)");
+    if (snprintf(path, sizeof(path), "%s/%s", f->dir, f->name) >= (int)sizeof(path))
+        return -ENAMETOOLONG;
+    return fail(l, path, 0, &why);
+}
+
+/* Files of several directories as one list by name; of equal names the first directory's counts. */
+static int load_dirs(struct loader *l, const char *const *dirs, const char *base,
+                     const struct place *from)
+{
+    struct strings names[8] = {0};
+    struct found *all = NULL;
+    size_t n = 0, cap = 0, n_dirs = 0;
+    int r = 0;
+
+    for (; !r && dirs[n_dirs] && n_dirs < 8; n_dirs++) {
+        struct place here = {.file = dirs[n_dirs]};
+
+        r = watch(l, dirs[n_dirs]);
+        if (!r)
+            r = files_list(l->source, dirs[n_dirs], &names[n_dirs]);
+        if (r && r != -ENOMEM)
+            r = fail_here(l, from ? from : &here, "cannot read the policy directory", strerror(-r));
+        for (size_t i = 0; !r && i < names[n_dirs].n; i++) {
+            const char *name = names[n_dirs].list[i];
+            bool hidden = !policy_name_counts(name);
+
+            for (size_t k = 0; !hidden && k < n; k++)
+                hidden = strcmp(all[k].name, name) == 0;
+            if (hidden)
+                continue;
+            r = ARRAY_GROW(all, cap, n);
+            if (!r)
+                all[n++] = (struct found){name, dirs[n_dirs]};
+        }
+    }
+    if (n)
+        qsort(all, n, sizeof(all[0]), order_of_found);
+    for (size_t i = 0; !r && i < n; i++)
+        r = check_found(l, &all[i]);
+    for (size_t i = 0; !r && i < n; i++)
+        r = load_found(l, &all[i], base);
+    free(all);
+    for (size_t i = 0; i < 8; i++)
+        strings_deinit(&names[i]);
+    return r;
+}
+
+/* ---- R4.0 ---- */
+
+static bool legacy_name_counts(const char *name)
+{
+    static const struct span out[] = {{".rpmsave", 8}, {".rpmnew", 7}, {".swp", 4}};
+
+    for (size_t i = 0; i < 3; i++)
+        if (span_ends(span_of(name), out[i]))
+            return false;
+    return name[0] != '.' &&
+           !name[strspn(name,
+                        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-._")];
+}
+
+/* By service, then by argument, the file without "+" last. */
+static int order_of_legacy(const void *a, const void *b)
+{
+    const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+    size_t n = strcspn(x, "+"), m = strcspn(y, "+");
+    int c = memcmp(x, y, n < m ? n : m);
+
+    if (c || n != m)
+        return c ? c : n < m ? -1 : 1;
+    if (!x[n] || !y[m])
+        return x[n] ? -1 : y[m] ? 1 : 0;
+    return strcmp(x + n, y + m);
+}
+
+static int add_implicit(struct loader *l, const char *path, const struct rule_columns *columns)
+{
+    static const char *const lines[] = {"@anyvm @anyvm deny", "@anyvm @adminvm deny"};
+    struct place at = {.file = path};
+    int r = 0;
+
+    for (size_t i = 0; !r && i < 2; i++) {
+        _cleanup_(text_deinit) struct text why = {0};
+        struct rule rule;
+
+        r = rule_parse(&l->policy->names, span_of(lines[i]), columns, &rule, &why);
+        if (!r)
+            r = add_rule(l, &at, &rule, SPAN(""));
+    }
+    return r;
+}
+
+static int load_legacy_file(struct loader *l, const char *dir, const char *name)
+{
+    const char *plus = strchr(name, '+');
+    struct rule_columns columns = {.three = true,
+                                   .service = {name, plus ? (size_t)(plus - name) : strlen(name)},
+                                   .argument = plus ? span_of(plus) : SPAN("*")};
+    char path[FILES_PATH_MAX];
+    int r;
+
+    if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
+        return -ENAMETOOLONG;
+    if (!columns.service.len) {
+        struct place at = {.file = path};
+
+        return fail_here(l, &at, "the file's name has no service before its +", NULL);
+    }
+    r = load_file(l, path, dir, &columns, NULL);
+    return r || !plus ? r : add_implicit(l, path, &columns);
+}
+
+static int load_legacy(struct loader *l, const struct place *from)
+{
+    const char *dir = l->source->legacy_dir;
+    struct strings names = {0};
+    size_t n = 0;
+    int r = dir ? watch(l, dir) : 0;
+
+    if (!r)
+        r = dir ? files_list(l->source, dir, &names) : -ENOENT;
+    if (r && r != -ENOMEM)
+        r = fail_here(l, from, "cannot read the R4.0 directory", strerror(-r));
+    for (size_t i = 0; !r && i < names.n; i++) {
+        char *name = names.list[i];
+
+        if (legacy_name_counts(name)) {
+            names.list[i] = names.list[n];
+            names.list[n++] = name;
+        }
+    }
+    if (!r && n)
+        qsort(names.list, n, sizeof(names.list[0]), order_of_legacy);
+    for (size_t i = 0; !r && i < n; i++)
+        r = load_legacy_file(l, dir, names.list[i]);
+    strings_deinit(&names);
+    return r;
+}
+
+/* ---- Lines ---- */
+
+static int include_path(const struct place *at, struct span word, char buf[static FILES_PATH_MAX])
+{
+    int n = word.data[0] == '/'
+                ? snprintf(buf, FILES_PATH_MAX, "%.*s", SPAN_FMT(word))
+                : snprintf(buf, FILES_PATH_MAX, "%s/%.*s", at->base, SPAN_FMT(word));
+
+    return n < 0 || n >= FILES_PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+static int include_service(struct loader *l, const struct place *at, const struct span *word)
+{
+    struct rule_columns columns = {.three = true, .service = word[1], .argument = word[2]};
+    bool any = span_equal(word[1], SPAN("*")), any_argument = span_equal(word[2], SPAN("*"));
+    char path[FILES_PATH_MAX];
+
+    if ((!any && !service_is_valid(word[1])) || (any && !any_argument) ||
+        (!any_argument && !argument_is_valid(word[2])))
+        return fail_here(l, at, "bad service or argument in !include-service", NULL);
+    if (include_path(at, word[3], path))
+        return fail_here(l, at, "the path is too long", NULL);
+    return load_file(l, path, at->base, &columns, at);
+}
+
+static int load_directive(struct loader *l, const struct place *at, struct span line)
+{
+    struct span word[5];
+    char path[FILES_PATH_MAX];
+    size_t n = 0;
+
+    while (n < 5 && word_next(&line, &word[n]))
+        n++;
+    if (!at->columns.three && span_equal(word[0], SPAN("!compat-4.0")))
+        return n == 1 ? load_legacy(l, at) : fail_here(l, at, "!compat-4.0 takes no words", NULL);
+    if (!at->columns.three && span_equal(word[0], SPAN("!include-service")))
+        return n == 4 ? include_service(l, at, word)
+                      : fail_here(l, at, "!include-service takes SERVICE +ARGUMENT PATH", NULL);
+    if (!span_equal(word[0], SPAN("!include")) &&
+        (at->columns.three || !span_equal(word[0], SPAN("!include-dir"))))
+        return fail_here(l, at, "unknown directive", NULL);
+    if (n != 2)
+        return fail_here(l, at, "an include takes one path", NULL);
+    if (include_path(at, word[1], path))
+        return fail_here(l, at, "the path is too long", NULL);
+    if (span_equal(word[0], SPAN("!include")))
+        return load_file(l, path, at->base, &at->columns, at);
+    if (l->depth >= DEPTH_MAX)
+        return fail_here(l, at, "includes are nested too deep (a loop?)", NULL);
+    return load_dirs(l, (const char *const[]){path, NULL}, at->base, at);
+}
+
+/* An R4.0 line in today's words: $include: is !include, $ is @, a comma is a blank. */
+static int translate(struct span line, struct text *ret)
+{
+    struct span rest = line, word, old = SPAN("$include:");
+
+    text_clear(ret);
+    if (word_next(&rest, &word) && span_starts(word, old)) {
+        text_add(ret, SPAN("!include "));
+        line = (struct span){word.data + old.len,
+                             (size_t)(line.data + line.len - word.data) - old.len};
+    }
+    text_add(ret, line);
+    for (size_t i = 0; !ret->failed && i < ret->len; i++)
+        ret->data[i] = ret->data[i] == '$' ? '@' : ret->data[i] == ',' ? ' ' : ret->data[i];
+    return ret->failed ? -ENOMEM : 0;
+}
+
+static int load_line(struct loader *l, const struct place *at, struct span line)
+{
+    _cleanup_(text_deinit) struct text translated = {0}, why = {0};
+    const char *bad = line_bad_bytes(line);
+    struct span words = line, rest, first = {0};
+    struct rule rule;
+    int r;
+
+    if (bad)
+        return fail_here(l, at, bad, NULL);
+    if (line_is_empty(line))
+        return 0;
+    if (at->columns.three) {
+        r = translate(line, &translated);
+        if (r)
+            return r;
+        words = (struct span){translated.data, translated.len};
+    }
+    rest = words;
+    (void)word_next(&rest, &first);
+    if (first.len && first.data[0] == '!')
+        return load_directive(l, at, words);
+    r = rule_parse(&l->policy->names, words, &at->columns, &rule, &why);
+    if (r == POLICY_E_INVALID)
+        return fail(l, at->file, at->line, &why);
+    return r ? r : add_rule(l, at, &rule, line);
+}
+
+static int load_text(struct loader *l, struct place *at, struct span text)
+{
+    struct span line;
+    int r = 0;
+
+    while (!r && line_next(&text, &line)) {
+        at->line++;
+        r = load_line(l, at, line);
+    }
+    return r;
+}
+
+static int load(const struct policy_source *source, struct policy **ret,
+                struct policy_error *reterr, struct strings *watched)
+{
+    struct policy_error error = {0};
+    _cleanup_(policy_unrefp) struct policy *p = calloc(1, sizeof(*p));
+    struct loader l = {.source = source, .policy = p, .error = &error, .watched = watched};
+    int r;
+
+    if (!p)
+        return -ENOMEM;
+    p->refs = 1;
+    p->signature = 0xcbf29ce484222325;
+    r = names_init(&p->names);
+    if (!r)
+        r = load_dirs(&l, source->dirs, NULL, NULL);
+    if (r == POLICY_E_INVALID && reterr)
+        *reterr = error;
+    else
+        policy_error_deinit(&error);
+    if (r)
+        return r;
+    *ret = take(p);
+    return 0;
+}
+
+int policy_load(const struct policy_source *source, struct policy **ret,
+                struct policy_error *reterr)
+{
+    return load(source, ret, reterr, NULL);
+}
+
+int policy_list_watched(const struct policy_source *source, char ***ret)
+{
+    struct policy *p = NULL;
+    struct strings s = {0};
+    int r = load(source, &p, NULL, &s);
+
+    policy_unref(p);
+    if (r < 0) {
+        strings_deinit(&s);
+        return r;
+    }
+    *ret = s.list ? s.list : calloc(1, sizeof(char *));
+    return *ret ? 0 : -ENOMEM;
+}

@@ -1,0 +1,57 @@
+/*
+ * A loaded policy: its rules in order of evaluation, over interned words.
+ */
+#ifndef QREXEC_POLICY_RULES_H
+#define QREXEC_POLICY_RULES_H
+
+#include "policy-engine/lib/names.h"
+#include "policy-engine/lib/policy.h"
+#include "policy-engine/lib/regex.h"
+#include "policy-engine/lib/token.h"
+
+/* Numbers are of the policy's names; NAME_NONE: not given. */
+struct rule {
+    uint32_t service;  /* NAME_ANY: any */
+    uint32_t argument; /* "+ARG"; NAME_ANY: any; with a regex: its text */
+    struct regex *regex;
+    uint32_t source, target; /* canonical spelling */
+    uint32_t target_spelled;
+    enum token_kind source_kind, target_kind;
+    enum policy_action action;
+    bool notify, autostart;
+    uint32_t redirect, default_target, user; /* as spelled */
+    uint32_t file, text;
+    unsigned line;
+};
+
+struct policy {
+    unsigned refs;
+    struct names names;
+    struct rule *rules;
+    size_t n, cap;
+    uint64_t signature;
+};
+
+/* What a line is read for: the columns that an R4.0 file has from its name. */
+struct rule_columns {
+    bool three; /* SOURCE TARGET ACTION; service and argument are given */
+    struct span service, argument;
+};
+
+/*
+ * The words of one rule line (no directive). 0 and *ret; POLICY_E_INVALID and the reason in *why;
+ * -ENOMEM. file and line are left for the caller.
+ */
+int rule_parse(struct names *names, struct span line, const struct rule_columns *columns,
+               struct rule *ret, struct text *why);
+
+/* "*" or characters of a service; "*" or "+…". Empty why: fine. */
+bool service_is_valid(struct span service);
+bool argument_is_valid(struct span argument);
+
+static inline const char *rule_text(const struct policy *p, uint32_t name)
+{
+    return name == NAME_NONE ? NULL : names_text(&p->names, name);
+}
+
+#endif

@@ -1,0 +1,124 @@
+/*
+ * qrexec-policy: questions about the policy. A first word that is no command is a domain: then it
+ * is the old form "SOURCE TARGET SERVICE[+ARG]" of qrexec-policy-exec.
+ */
+#include "libqrexec/base/io.h"
+#include "libqrexec/base/log.h"
+#include "libqrexec/base/paths.h"
+#include "policy-engine/domains-file.h"
+#include "policy-engine/policy-cli.h"
+#include "policy-engine/system-info.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *what;
+} commands[] = {
+    {"eval", cmd_eval, "verdicts for requests on stdin"},
+    {"explain", cmd_explain, "why a call is allowed or refused, and what would allow it"},
+    {"list", cmd_list, "the rules in order of evaluation"},
+};
+
+static int usage(FILE *f, int code)
+{
+    fprintf(f, "usage: qrexec-policy COMMAND ...\n       qrexec-policy SOURCE TARGET "
+               "SERVICE[+ARGUMENT]\n");
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        fprintf(f, "  %-8s %s\n", commands[i].name, commands[i].what);
+    return code;
+}
+
+int cli_options(int argc, char **argv, struct cli *c, const char *text)
+{
+    static const struct option longs[] = {{"policy-dir", required_argument, NULL, 'p'},
+                                          {"legacy-dir", required_argument, NULL, 'l'},
+                                          {"domains", required_argument, NULL, 'd'},
+                                          {"batch", no_argument, NULL, 'b'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
+    size_t n = 0;
+    int o;
+
+    while ((o = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
+        if (o == 'h' || o == '?' || (o == 'p' && n == CLI_DIRS_MAX)) {
+            fprintf(o == 'h' ? stdout : stderr, "usage: qrexec-policy %s\n", text);
+            return o == 'h' ? 0 : 2;
+        }
+        if (o == 'p')
+            c->dirs[n++] = optarg;
+        else if (o == 'l')
+            c->legacy_dir = optarg;
+        else if (o == 'd')
+            c->domains_file = optarg;
+        else
+            c->batch = true;
+    }
+    if (!n && (path_get(c->default_dirs[0], "/run/qubes/policy.d") ||
+               path_get(c->default_dirs[1], "/etc/qubes/policy.d")))
+        return 1;
+    if (!n) {
+        /* /run's is there only when something was put into it */
+        if (access(c->default_dirs[0], F_OK) == 0)
+            c->dirs[n++] = c->default_dirs[0];
+        c->dirs[n++] = c->default_dirs[1];
+    }
+    if (!c->legacy_dir && path_get(c->default_dirs[2], "/etc/qubes-rpc/policy") == 0)
+        c->legacy_dir = c->default_dirs[2];
+    return 0;
+}
+
+struct policy_source cli_source(const struct cli *c)
+{
+    return (struct policy_source){.dirs = c->dirs, .legacy_dir = c->legacy_dir};
+}
+
+int cli_domains(const struct cli *c, struct policy_domains **ret)
+{
+    _cleanup_(freep) char *error = NULL;
+    int r;
+
+    if (c->domains_file) {
+        r = domains_file_read(c->domains_file, ret, &error);
+        if (r)
+            log_error("%s", error ? error : "out of memory");
+        return r ? 1 : 0;
+    }
+    r = system_info_fetch(ret);
+    if (r)
+        log_error(
+            "cannot learn the domains from the domain spawner: %s (is it running? --domains FILE "
+            "takes them from a file)",
+            strerror(-r));
+    return r ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+    char path[PATH_SIZE];
+    int r = fd_open_standard();
+
+    signal(SIGPIPE, SIG_IGN);
+    log_open("qrexec-policy", LOG_TARGET_STDERR);
+    if (!r)
+        r = paths_init(NULL, PATHS_TOOL);
+    if (r) {
+        log_error("cannot start: %s (QREXEC_ROOT must be an absolute path)", strerror(-r));
+        return 1;
+    }
+    if (argc < 2)
+        return usage(stderr, 2);
+    if (str_equal(argv[1], "--help") || str_equal(argv[1], "-h"))
+        return usage(stdout, 0);
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        if (str_equal(argv[1], commands[i].name))
+            return commands[i].run(argc - 1, argv + 1);
+    if (path_program(path, PATH_BIN, "qrexec-policy-exec") == 0)
+        execv(path, argv);
+    log_error("\"%s\" is no command, and %s cannot be run: %s", argv[1], path, strerror(errno));
+    return usage(stderr, 2);
+}
