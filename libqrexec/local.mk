@@ -51,6 +51,22 @@ noinst_LTLIBRARIES += %D%/librelay.la
 	%D%/relay/relay-run.c %D%/relay/relay-run.h
 %C%_librelay_la_LIBADD = %D%/libvchan.la %D%/libwire.la %D%/libbase.la
 
+# service: base, wire, PAM
+noinst_LTLIBRARIES += %D%/libservice.la
+%C%_libservice_la_SOURCES = \
+	%D%/service/service.h %D%/service/service-internal.h \
+	%D%/service/connect.c \
+	%D%/service/environment.c \
+	%D%/service/find.c \
+	%D%/service/log.c \
+	%D%/service/plan.c \
+	%D%/service/run.c \
+	%D%/service/session.c \
+	%D%/service/settings.c \
+	%D%/service/words.c
+%C%_libservice_la_CFLAGS = $(AM_CFLAGS) $(PAM_CFLAGS)
+%C%_libservice_la_LIBADD = %D%/libwire.la %D%/libbase.la $(PAM_LIBS)
+
 # their unit tests
 WIRE_TESTS = tests/unit/wire/message-test \
 	tests/unit/wire/policy-text-test \
