@@ -96,8 +96,5 @@ struct backend_ops {
 };
 
 extern const struct backend_ops backend_local;
-#ifdef HAVE_XEN
-extern const struct backend_ops backend_xen;
-#endif
 
 #endif

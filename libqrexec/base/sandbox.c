@@ -3,7 +3,10 @@
 
 #include <errno.h>
 #include <seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 static const char *const never[] = {
     "ptrace",
@@ -46,6 +49,18 @@ static const char *const server_never[] = {
     "fsopen",     "fsmount",  "fsconfig", "mount_setattr",
 };
 
+/* A domain's programs may debug each other; they share the kernel with us. */
+static const char *const domain_never[] = {
+    "add_key",       "request_key",    "keyctl",          "bpf",
+    "init_module",   "finit_module",   "delete_module",   "kexec_load",
+    "iopl",          "ioperm",         "kexec_file_load", "perf_event_open",
+    "reboot",        "swapon",         "swapoff",         "settimeofday",
+    "clock_settime", "clock_adjtime",  "adjtimex",        "acct",
+    "quotactl",      "userfaultfd",    "uselib",          "io_uring_setup",
+    "vhangup",       "lookup_dcookie", "nfsservctl",      "open_by_handle_at",
+    "syslog",        "move_pages",     "mbind",           "migrate_pages",
+};
+
 static int refuse(scmp_filter_ctx ctx, const char *const *names, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -78,5 +93,37 @@ int sandbox_enter(enum sandbox_kind kind)
     if (!r)
         r = seccomp_load(ctx);
     seccomp_release(ctx);
+    return r;
+}
+
+static int refuse_ioctl(scmp_filter_ctx ctx, unsigned long request)
+{
+    /* the kernel takes 32 bits of it */
+    return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+                            SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffUL, request));
+}
+
+int sandbox_filter_domain(int *ret)
+{
+    int fd = memfd_create("domain-filter", MFD_CLOEXEC);
+    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+    int r = fd < 0 || !ctx ? -ENOMEM : 0;
+
+    if (!r)
+        r = refuse(ctx, domain_never, ARRAY_SIZE(domain_never));
+    if (!r)
+        r = refuse_ioctl(ctx, TIOCSTI);
+    if (!r)
+        r = refuse_ioctl(ctx, TIOCLINUX);
+    if (!r)
+        r = seccomp_export_bpf(ctx, fd);
+    if (!r && lseek(fd, 0, SEEK_SET) < 0)
+        r = -errno;
+    if (ctx)
+        seccomp_release(ctx);
+    if (r)
+        close_fd(&fd);
+    else
+        *ret = fd;
     return r;
 }
