@@ -46,10 +46,16 @@ static int bind_fd(int fd, const char *to)
     return 0;
 }
 
+static int leave_host_mounts(void)
+{
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+        return -errno;
+    return 0;
+}
+
 static int cover(void)
 {
-    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
-        mount("tmpfs", STAGE_DIR, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m") < 0)
+    if (mount("tmpfs", STAGE_DIR, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m") < 0)
         return -errno;
     return 0;
 }
@@ -58,7 +64,7 @@ int stage_mount(const struct sandbox_paths *paths)
 {
     const char *const from[] = {paths->vm, paths->home, paths->vchan, paths->own};
     const char *const to[] = {stage_paths.vm, stage_paths.home, stage_paths.vchan, stage_paths.own};
-    int fds[ARRAY_SIZE(from)], r = 0;
+    int fds[ARRAY_SIZE(from)], r = leave_host_mounts();
 
     for (size_t i = 0; i < ARRAY_SIZE(from) && !r; i++)
         r = open_dir(from[i], &fds[i]);
