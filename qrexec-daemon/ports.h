@@ -1,0 +1,38 @@
+/*
+ * Data ports that this daemon allots, one set for each peer domain.
+ *
+ * A port is taken from its allotment until the own agent reports that (domain, port) terminated,
+ * whatever becomes of the client that asked for it, and also over a restart of the agent: the
+ * processes that carry data outlive it.
+ */
+#ifndef QREXEC_DAEMON_PORTS_H
+#define QREXEC_DAEMON_PORTS_H
+
+#include "libqrexec/base/util.h"
+
+#define PORT_FIRST 513
+#define PORT_LAST  65535
+
+#define PORTS_E_NONE 1 /* all taken */
+
+struct port_set;
+
+struct ports {
+    uint32_t own; /* number of the domain that this daemon serves */
+    struct port_set *sets;
+    size_t n_sets;
+};
+
+void ports_init(struct ports *p, uint32_t own);
+void ports_deinit(struct ports *p);
+
+/*
+ * The lowest free port towards that domain. For dom0 from 513; between two VMs the daemon of the
+ * lower number uses even ones and the other odd ones, so that both can allot at once (wire.md,
+ * "Who does what in a call"). 0, PORTS_E_NONE, -ENOMEM.
+ */
+int ports_allot(struct ports *p, uint32_t domain, uint32_t *ret);
+/* False: it was not allotted here. */
+bool ports_release(struct ports *p, uint32_t domain, uint32_t port);
+
+#endif
