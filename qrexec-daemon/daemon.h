@@ -1,0 +1,84 @@
+/*
+ * qrexec-daemon: one domain's calls, in dom0. What its parts know of each other.
+ *
+ *   control.c   the domain's agent, over the control vchan
+ *   clients.c   dom0's programs and other domains' daemons, over our socket
+ *   calls.c     calls that the domain makes: the driver of call.c
+ *
+ * Nothing here blocks; daemon-main.c has the loop.
+ */
+#ifndef QREXEC_DAEMON_DAEMON_H
+#define QREXEC_DAEMON_DAEMON_H
+
+#include "libqrexec/base/buf.h"
+#include "libqrexec/base/paths.h"
+#include "libqrexec/vchan/vchan.h"
+#include "libqrexec/wire/message.h"
+#include "qrexec-daemon/loop.h"
+#include "qrexec-daemon/pending.h"
+#include "qrexec-daemon/ports.h"
+
+#define DAEMON_CALLS_MOST   4096 /* requests of this domain that wait at a time */
+#define DAEMON_CLIENTS_MOST 4096
+
+struct client;
+struct running_call;
+
+struct control {
+    struct vchan *vchan;
+    struct watch watch;
+    struct timer timer;
+    struct buf in, out;
+    uint32_t version; /* 0: no hello yet */
+};
+
+struct daemon {
+    uint32_t domid;
+    const char *name, *uuid, *default_user, *policy_program;
+    char socket_dir[PATH_SIZE];
+    struct control control;
+    int listener;
+    struct watch listening;
+    struct client *clients;
+    size_t n_clients;
+    struct running_call *calls;
+    size_t n_calls;
+    uint64_t next_call; /* the last call's number, in the log */
+    struct pending_table pending;
+    struct ports ports;
+    bool ready_once;
+    void (*on_ready)(struct daemon *d); /* the agent answered for the first time */
+};
+
+/* control.c */
+int control_start(struct daemon *d);
+void control_stop(struct daemon *d);
+/* To the agent. 0 or negative errno (-ENOTCONN: no agent). */
+int control_send_exec(struct daemon *d, uint32_t type, uint32_t domain, uint32_t port,
+                      struct wire_text cmdline);
+int control_send_connect(struct daemon *d, uint32_t domain, uint32_t port,
+                         const struct wire_ident *ident);
+void control_send_refused(struct daemon *d, const struct wire_ident *ident);
+
+/* clients.c */
+int clients_listen(struct daemon *d);
+/* Removes the sockets and drops every client. */
+void clients_stop(struct daemon *d);
+/* The agent reported that (domain, port) is over. */
+void clients_terminated(struct daemon *d, uint32_t domain, uint32_t port);
+/* The call that a client claimed has ended. */
+void clients_forget(struct daemon *d, const struct running_call *call);
+
+/* calls.c */
+void calls_trigger(struct daemon *d, const struct wire_trigger *t);
+void calls_terminated(struct daemon *d, uint32_t domain, uint32_t port);
+/* The agent is gone, or we end. */
+void calls_stop(struct daemon *d);
+/*
+ * A client wants to connect the pending request. NULL: there is none for it. The call is claimed
+ * then, and hears of the client's end by calls_client_gone().
+ */
+struct running_call *calls_claim(struct daemon *d, const struct wire_ident *ident);
+void calls_client_gone(struct running_call *c);
+
+#endif
