@@ -94,3 +94,8 @@ tests_unit_relay_relay_test_SOURCES = tests/unit/relay/relay-test.c tests/unit/t
 tests_unit_relay_relay_test_LDADD = libqrexec/librelay.la $(CMOCKA_LIBS)
 tests_unit_relay_relay_run_test_SOURCES = tests/unit/relay/relay-run-test.c tests/unit/test.h
 tests_unit_relay_relay_run_test_LDADD = libqrexec/librelay.la $(CMOCKA_LIBS)
+
+# the event loop of the long-running programs
+noinst_LTLIBRARIES += %D%/libloop.la
+%C%_libloop_la_SOURCES = %D%/base/loop-main.c %D%/base/loop.h
+%C%_libloop_la_LIBADD = $(EV_LIBS)

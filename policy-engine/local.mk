@@ -15,3 +15,16 @@ bin_PROGRAMS += %D%/qrexec-policy
 	%D%/policy-cli.h %D%/qrexec-policy.c %D%/system-info.c %D%/system-info.h
 %C%_qrexec_policy_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_qrexec_policy_LDADD = %D%/lib/libpolicy.la libqrexec/libbase.la $(JANSSON_LIBS)
+
+noinst_LTLIBRARIES += %D%/libpolicyservice.la
+%C%_libpolicyservice_la_SOURCES = \
+	%D%/ask-user.c %D%/ask-user.h %D%/policy-freshness.c %D%/policy-freshness.h %D%/policy-server.c \
+	%D%/policy-server.h %D%/policy-service.c %D%/policy-service.h %D%/system-info.c %D%/system-info.h
+%C%_libpolicyservice_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+%C%_libpolicyservice_la_LIBADD = %D%/lib/libpolicy.la libqrexec/libwire.la libqrexec/libbase.la $(JANSSON_LIBS)
+sbin_PROGRAMS += %D%/qrexec-policy-daemon
+%C%_qrexec_policy_daemon_SOURCES = %D%/qrexec-policy-daemon.c
+%C%_qrexec_policy_daemon_LDADD = %D%/libpolicyservice.la libqrexec/libloop.la
+bin_PROGRAMS += %D%/qrexec-policy-exec
+%C%_qrexec_policy_exec_SOURCES = %D%/qrexec-policy-exec.c
+%C%_qrexec_policy_exec_LDADD = %D%/libpolicyservice.la libqrexec/libloop.la

@@ -11,10 +11,10 @@
 #define QREXEC_DAEMON_DAEMON_H
 
 #include "libqrexec/base/buf.h"
+#include "libqrexec/base/loop.h"
 #include "libqrexec/base/paths.h"
 #include "libqrexec/vchan/vchan.h"
 #include "libqrexec/wire/message.h"
-#include "qrexec-daemon/loop.h"
 #include "qrexec-daemon/pending.h"
 #include "qrexec-daemon/ports.h"
 

@@ -1,12 +1,12 @@
 # qrexec-daemon holds no code that runs services: neither relay nor service
 noinst_LTLIBRARIES += %D%/libdaemon.la
 %C%_libdaemon_la_SOURCES = \
-	%D%/call.c %D%/call.h %D%/calls.c %D%/clients.c %D%/control.c %D%/daemon.h %D%/loop.h \
+	%D%/call.c %D%/call.h %D%/calls.c %D%/clients.c %D%/control.c %D%/daemon.h \
 	%D%/pending.c %D%/pending.h %D%/ports.c %D%/ports.h
 %C%_libdaemon_la_LIBADD = libqrexec/libvchan.la libqrexec/libwire.la libqrexec/libbase.la
 sbin_PROGRAMS += %D%/qrexec-daemon
 %C%_qrexec_daemon_SOURCES = %D%/daemon-main.c
-%C%_qrexec_daemon_LDADD = %D%/libdaemon.la $(EV_LIBS)
+%C%_qrexec_daemon_LDADD = %D%/libdaemon.la libqrexec/libloop.la
 
 check_PROGRAMS += tests/unit/qrexec-daemon/call-test
 TESTS += tests/unit/qrexec-daemon/call-test

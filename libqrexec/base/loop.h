@@ -1,12 +1,12 @@
 /*
- * What the daemon's parts need of an event loop, and no more: descriptors and timers.
+ * What a long-running process needs of an event loop, and no more: descriptors, timers, the end.
  *
- * daemon-main.c implements this with libev and is the only file that knows it. A watch or timer is
- * a member of its owner; a stopped one calls nobody, so that an owner may stop it and free itself
- * inside its own callback.
+ * loop-main.c implements it with libev and is the only file that knows that. A watch or timer is a
+ * member of its owner; a stopped one calls nobody, so that an owner may stop it and free itself
+ * inside its own callback. One loop a process.
  */
-#ifndef QREXEC_DAEMON_LOOP_H
-#define QREXEC_DAEMON_LOOP_H
+#ifndef QREXEC_BASE_LOOP_H
+#define QREXEC_BASE_LOOP_H
 
 #include "libqrexec/base/util.h"
 
@@ -37,7 +37,10 @@ void watch_stop(struct watch *w);
 void timer_set(struct timer *t, uint64_t ms);
 void timer_stop(struct timer *t);
 
-/* Leaves the loop, with this exit code. */
+/* Makes the loop; SIGTERM and SIGINT leave it with code 0. 0 or -ENOMEM. */
+int loop_init(void);
+/* Until loop_quit(): its exit code. */
+int loop_run(void);
 void loop_quit(int code);
 
 #endif

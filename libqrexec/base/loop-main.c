@@ -1,0 +1,105 @@
+/* The loop with libev: see loop.h. */
+#include "libqrexec/base/loop.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <signal.h>
+
+static struct ev_loop *loop;
+static int exit_code;
+
+static void io_fired(struct ev_loop *l, ev_io *io, int revents)
+{
+    struct watch *w = io->data;
+
+    (void)l;
+    w->fn(w, (short)((revents & EV_READ ? POLLIN : 0) | (revents & EV_WRITE ? POLLOUT : 0)));
+}
+
+void watch_set(struct watch *w, int fd, short events)
+{
+    _Static_assert(sizeof(ev_io) <= LOOP_IMPL_SIZE && sizeof(ev_timer) <= LOOP_IMPL_SIZE,
+                   "LOOP_IMPL_SIZE");
+    ev_io *io = (ev_io *)(void *)w->impl;
+    int ev = (events & POLLIN ? EV_READ : 0) | (events & POLLOUT ? EV_WRITE : 0);
+
+    if (w->events && w->fd == fd && w->events == events)
+        return;
+    if (w->events)
+        ev_io_stop(loop, io);
+    w->fd = fd;
+    w->events = events;
+    if (!events)
+        return;
+    ev_io_init(io, io_fired, fd, ev);
+    io->data = w;
+    ev_io_start(loop, io);
+}
+
+void watch_stop(struct watch *w)
+{
+    watch_set(w, w->fd, 0);
+}
+
+static void timer_fired(struct ev_loop *l, ev_timer *t, int revents)
+{
+    struct timer *timer = t->data;
+
+    (void)l;
+    (void)revents;
+    timer->set = false;
+    timer->fn(timer);
+}
+
+void timer_set(struct timer *t, uint64_t ms)
+{
+    ev_timer *ev = (ev_timer *)(void *)t->impl;
+
+    timer_stop(t);
+    ev_now_update(loop);
+    ev_timer_init(ev, timer_fired, (double)ms / 1000.0, 0.0);
+    ev->data = t;
+    ev_timer_start(loop, ev);
+    t->set = true;
+}
+
+void timer_stop(struct timer *t)
+{
+    if (t->set)
+        ev_timer_stop(loop, (ev_timer *)(void *)t->impl);
+    t->set = false;
+}
+
+static void on_term(struct ev_loop *l, ev_signal *w, int revents)
+{
+    (void)l;
+    (void)w;
+    (void)revents;
+    loop_quit(0);
+}
+
+int loop_init(void)
+{
+    static ev_signal term, intr;
+
+    loop = ev_loop_new(EVFLAG_NOENV);
+    if (!loop)
+        return -ENOMEM;
+    ev_signal_init(&term, on_term, SIGTERM);
+    ev_signal_init(&intr, on_term, SIGINT);
+    ev_signal_start(loop, &term);
+    ev_signal_start(loop, &intr);
+    return 0;
+}
+
+int loop_run(void)
+{
+    ev_run(loop, 0);
+    return exit_code;
+}
+
+void loop_quit(int code)
+{
+    exit_code = code;
+    ev_break(loop, EVBREAK_ALL);
+}

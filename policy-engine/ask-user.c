@@ -1,0 +1,54 @@
+/* The prompt's JSON: see ask-user.h. */
+#include "policy-engine/ask-user.h"
+
+#include <jansson.h>
+
+/* The icon of a disposable is its template's, as a disposable's. */
+static void put_icons(json_t *icons, const struct policy_domains *d)
+{
+    for (size_t i = 0; i < policy_domains_count(d); i++) {
+        const struct policy_domain *dom = policy_domains_at(d, i);
+        const char *icon = dom->icon ? dom->icon : "";
+        _cleanup_(freep) char *key = NULL, *disp = NULL;
+
+        json_object_set_new(icons, dom->name, json_string(icon));
+        if (!dom->template_for_dispvms)
+            continue;
+        key = format_new("@dispvm:%s", dom->name);
+        disp = str_starts(icon, "app") ? format_new("disp%s", icon + strlen("app")) : strdup(icon);
+        if (key && disp)
+            json_object_set_new(icons, key, json_string(disp));
+    }
+}
+
+char *ask_user_json(const struct policy_domains *d, const struct policy_question *q,
+                    const struct policy_verdict *asked)
+{
+    json_t *targets = json_array(), *icons = json_object(), *root = json_object();
+    char *text;
+
+    for (size_t i = 0; i < asked->n_choices; i++)
+        json_array_append_new(targets, json_string(asked->choices[i]));
+    put_icons(icons, d);
+    json_object_set_new(root, "source", json_string(asked->source));
+    json_object_set_new(root, "service", json_string(q->service));
+    json_object_set_new(root, "argument", json_string(q->argument));
+    json_object_set_new(root, "targets", targets);
+    json_object_set_new(root, "default_target",
+                        json_string(asked->default_target ? asked->default_target : ""));
+    json_object_set_new(root, "icons", icons);
+    text = json_dumps(root, JSON_ENSURE_ASCII | JSON_COMPACT);
+    json_decref(root);
+    return text;
+}
+
+bool ask_user_answer(const char *data, size_t n, char *buf, size_t size)
+{
+    const char *prefix = "allow:";
+
+    if (n && data[n - 1] == '\n')
+        n--;
+    if (n < strlen(prefix) || memcmp(data, prefix, strlen(prefix)) != 0)
+        return false;
+    return wire_text_copy((struct wire_text){data + strlen(prefix), n - strlen(prefix)}, buf, size);
+}

@@ -1,0 +1,189 @@
+/* The policy and the domains as of now: see policy-freshness.h. */
+#include "policy-engine/policy-freshness.h"
+
+#include "libqrexec/base/io.h"
+#include "libqrexec/base/log.h"
+#include "libqrexec/base/paths.h"
+#include "policy-engine/system-info.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#define CHANGES                                                                                    \
+    (IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE |            \
+     IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF)
+#define ANSWER_MAX (16U << 20)
+
+/* Drains the notices; any of them means: load again. */
+static void drain(struct freshness *f)
+{
+    char events[4096];
+
+    while (read(f->inotify, events, sizeof(events)) > 0)
+        f->stale = true;
+}
+
+/* The path, what it links to, and the directories of both: an editor's rename shows there. */
+static void watch_path(struct freshness *f, const char *path)
+{
+    _cleanup_(freep) char *real = realpath(path, NULL), *a = strdup(path),
+                          *b = real ? strdup(real) : NULL;
+
+    if (inotify_add_watch(f->inotify, path, CHANGES) < 0 && errno == ENOSPC)
+        log_warning("no inotify watches are left: raise fs.inotify.max_user_watches");
+    if (a)
+        (void)inotify_add_watch(f->inotify, dirname(a), CHANGES);
+    if (b)
+        (void)inotify_add_watch(f->inotify, dirname(b), CHANGES);
+}
+
+/* Watches first, then reads: a change in between is noticed. */
+static void load(struct freshness *f)
+{
+    struct policy_error error = {0};
+    char **paths = NULL;
+
+    policy_unref(f->policy);
+    f->policy = NULL;
+    close_fd(&f->inotify);
+    f->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (policy_files_watched(f->files, &paths) == 0)
+        for (size_t i = 0; paths[i]; i++)
+            watch_path(f, paths[i]);
+    policy_strv_free(paths);
+    if (!f->files->n_dirs)
+        watch_path(f, f->files->run_dir);
+    f->stale = policy_files_load(f->files, &f->policy, &error) < 0;
+    policy_error_deinit(&error);
+}
+
+struct policy *freshness_policy(struct freshness *f)
+{
+    drain(f);
+    if (f->stale)
+        load(f);
+    return f->policy;
+}
+
+static void map_page(struct freshness *f)
+{
+    _cleanup_(closep) int fd = -1;
+    char path[PATH_SIZE];
+    struct stat st;
+    void *p;
+
+    if (f->page)
+        munmap((void *)f->page, 4096);
+    f->page = NULL;
+    if (path_get(path, "/run/qubes/generation"))
+        return;
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0 || st.st_size < 4096)
+        return;
+    p = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+    f->page = p == MAP_FAILED ? NULL : p;
+}
+
+static void finish(struct freshness *f, struct policy_domains *d, const char *why)
+{
+    int fd = f->asking.fd;
+
+    if (f->asking.events)
+        watch_stop(&f->asking);
+    close_fd(&fd);
+    f->asking.fd = -1;
+    buf_deinit(&f->answer);
+    buf_deinit(&f->question);
+    policy_domains_unref(f->domains);
+    f->domains = d;
+    if (!d && !f->said)
+        log_error("every call is denied: the domains cannot be learnt from the domain spawner: %s",
+                  why);
+    f->said = !d;
+    f->on_domains(f, d != NULL);
+}
+
+static void on_spawner(struct watch *w, short revents)
+{
+    struct freshness *f = container_of(w, struct freshness, asking);
+    struct policy_domains *d = NULL;
+    const unsigned char *data;
+    ssize_t n;
+
+    (void)revents;
+    if (buf_len(&f->question) && buf_write_fd(&f->question, w->fd) >= 0 && !buf_len(&f->question)) {
+        shutdown(w->fd, SHUT_WR);
+        watch_set(w, w->fd, POLLIN);
+    }
+    n = buf_read_fd(&f->answer, w->fd, 1 << 20);
+    if (n > 0 || n == -EAGAIN)
+        return;
+    data = buf_data(&f->answer);
+    if (n == 0 && buf_len(&f->answer) > 2 && data[0] == '0' && !data[1] &&
+        system_info_parse((const char *)data + 2, buf_len(&f->answer) - 2, &d) == 0)
+        finish(f, d, NULL);
+    else
+        finish(f, NULL, n < 0 ? strerror((int)-n) : "its answer is not understood");
+}
+
+static void ask_spawner(struct freshness *f)
+{
+    static const char request[] = "internal.GetSystemInfo+ dom0 name dom0";
+    char path[PATH_SIZE];
+    int fd = -1, r = path_get(path, "/run/qubesd.internal.sock");
+
+    f->answer = BUF_NULL(ANSWER_MAX);
+    f->question = BUF_NULL(256);
+    if (!r)
+        r = buf_append(&f->question, request, sizeof(request));
+    if (!r)
+        r = unix_connect(path, &fd);
+    if (r) {
+        finish(f, NULL, strerror(-r));
+        return;
+    }
+    f->asking.fn = on_spawner;
+    watch_set(&f->asking, fd, POLLIN | POLLOUT);
+}
+
+bool freshness_domains(struct freshness *f)
+{
+    if (f->asking.fd >= 0)
+        return false;
+    if (f->domains && f->page &&
+        __atomic_load_n(f->page, __ATOMIC_ACQUIRE) == policy_domains_generation(f->domains))
+        return true;
+    map_page(f); /* a restarted spawner has a new one */
+    ask_spawner(f);
+    return false;
+}
+
+int freshness_init(struct freshness *f, struct policy_files *files,
+                   void (*on_domains)(struct freshness *, bool))
+{
+    *f = (struct freshness){
+        .files = files, .inotify = -1, .on_domains = on_domains, .asking = {.fd = -1}};
+    load(f);
+    return f->inotify < 0 ? -errno : 0;
+}
+
+void freshness_deinit(struct freshness *f)
+{
+    int fd = f->asking.fd;
+
+    if (f->asking.events)
+        watch_stop(&f->asking);
+    close_fd(&fd);
+    close_fd(&f->inotify);
+    buf_deinit(&f->answer);
+    buf_deinit(&f->question);
+    policy_unref(f->policy);
+    policy_domains_unref(f->domains);
+    if (f->page)
+        munmap((void *)f->page, 4096);
+}

@@ -1,0 +1,47 @@
+/*
+ * What the policy daemon and the one-shot program share: the policy as it stands now, the domains
+ * as they are now, and answers in the words of the policy socket.
+ */
+#ifndef QREXEC_POLICY_SERVICE_H
+#define QREXEC_POLICY_SERVICE_H
+
+#include "libqrexec/base/util.h"
+#include "libqrexec/wire/policy-text.h"
+#include "policy-engine/lib/policy.h"
+
+#define SERVICE_DIRS_MOST 8
+
+struct policy_files {
+    const char *dirs[SERVICE_DIRS_MOST + 1]; /* given by option; none: the default ones */
+    size_t n_dirs;
+    char run_dir[4096], etc_dir[4096], legacy_dir[4096];
+};
+
+/* The default places, where no option named others. 0 or -ENAMETOOLONG. */
+int policy_files_init(struct policy_files *f);
+/* Loads; a policy that does not load is told to the log, with file and line. */
+int policy_files_load(const struct policy_files *f, struct policy **ret,
+                      struct policy_error *reterr);
+/* What to watch: see policy_list_watched(). */
+int policy_files_watched(const struct policy_files *f, char ***ret);
+
+/* A query taken apart into C strings. */
+struct policy_question {
+    char *source, *target, *service, *argument, *requested_source;
+    bool assume_yes, just_evaluate;
+};
+int policy_question_new(const struct policy_query *q, struct policy_question *ret);
+void policy_question_deinit(struct policy_question *q);
+struct policy_request policy_question_request(const struct policy_question *q);
+
+/* An ask of which only the verdict is wanted becomes allow or deny, in place. */
+void policy_settle(const struct policy_question *q, struct policy_verdict *v);
+
+/* The answer's text into buf; its length, or -EMSGSIZE. */
+int policy_answer_text(const struct policy_domains *d, const struct policy_question *q,
+                       const struct policy_verdict *v, char *buf, size_t size);
+
+/* One line for the log: "SERVICE+ARG: SOURCE -> TARGET: allowed to FINAL". */
+void policy_log_decision(const struct policy_question *q, const struct policy_verdict *v);
+
+#endif
