@@ -8,6 +8,23 @@ sbin_PROGRAMS += %D%/qrexec-daemon
 %C%_qrexec_daemon_SOURCES = %D%/daemon-main.c
 %C%_qrexec_daemon_LDADD = %D%/libdaemon.la libqrexec/libloop.la
 
+# qrexec-client is a program of its own, and runs dom0's services
+qubeslib_PROGRAMS += %D%/qrexec-client
+%C%_qrexec_client_SOURCES = \
+	%D%/client.c %D%/client-daemon.c %D%/client-daemon.h %D%/client-options.c %D%/client-options.h \
+	%D%/client-pump.c %D%/client-pump.h
+%C%_qrexec_client_LDADD = libqrexec/libservice.la libqrexec/librelay.la libqrexec/libvchan.la \
+	libqrexec/libwire.la libqrexec/libbase.la
+
+INSTALL_HOOKS += install-qrexec-client-link
+UNINSTALL_HOOKS += uninstall-qrexec-client-link
+install-qrexec-client-link:
+	$(MKDIR_P) '$(DESTDIR)$(bindir)'
+	ln -sfr '$(DESTDIR)$(qubeslibdir)/qrexec-client' '$(DESTDIR)$(bindir)/qrexec-client'
+uninstall-qrexec-client-link:
+	rm -f '$(DESTDIR)$(bindir)/qrexec-client'
+.PHONY: install-qrexec-client-link uninstall-qrexec-client-link
+
 check_PROGRAMS += tests/unit/qrexec-daemon/call-test
 TESTS += tests/unit/qrexec-daemon/call-test
 tests_unit_qrexec_daemon_call_test_SOURCES = tests/unit/qrexec-daemon/call-test.c tests/unit/test.h

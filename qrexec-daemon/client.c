@@ -1,0 +1,312 @@
+/*
+ * qrexec-client: dom0's end of a call.
+ *
+ *   dom0 to VM      asks the VM's daemon for a port, is the server of the data vchan
+ *   -c, to dom0     connects a VM's pending request, runs the service, is the vchan's client
+ *   -c, to a VM     gives the target's port to the caller's daemon; the data is not ours
+ *   dom0 to dom0    runs the service between our own streams
+ *
+ * A daemon's connection is kept as long as the call lasts.
+ */
+#include "libqrexec/base/io.h"
+#include "libqrexec/base/log.h"
+#include "libqrexec/base/paths.h"
+#include "libqrexec/base/spawn.h"
+#include "libqrexec/relay/relay-run.h"
+#include "libqrexec/service/service.h"
+#include "qrexec-daemon/client-daemon.h"
+#include "qrexec-daemon/client-options.h"
+#include "qrexec-daemon/client-pump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#define DOM0_CONNECT_MS 5000 /* for a caller that waits already */
+
+static uint64_t deadline_of(const struct client_options *o)
+{
+    return o->connect_ms ? clock_ms() + o->connect_ms : 0;
+}
+
+/* The exit code of a finished relay. */
+static int finish(const struct client_options *o, int r, int code)
+{
+    if (r) {
+        log_error("%s: %s", o->target, r > 0 ? relay_error_text(r) : strerror(-r));
+        return r == RELAY_E_CONNECT ? CLIENT_EXIT_TROUBLE : code;
+    }
+    return o->no_exit_code ? 0 : code;
+}
+
+/* ---- dom0 to VM ---- */
+
+static bool is_stream_socket(int fd)
+{
+    int type = 0;
+    socklen_t n = sizeof(type);
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type == SOCK_STREAM;
+}
+
+/* -l: the local command stands where our stdin and stdout would. */
+static int start_local(const struct client_options *o, struct service *local,
+                       struct relay_params *p)
+{
+    _cleanup_(freep) char *remote = format_new("QREXEC_REMOTE_DOMAIN=%s", o->target);
+    const char *env[] = {remote, NULL};
+    struct service_run run = SERVICE_RUN_NULL;
+    char why[SERVICE_TEXT_MAX] = "";
+    int r = remote ? service_start(local, &(struct service_start){.env = env}, &run, why) : -ENOMEM;
+
+    if (r) {
+        log_error("%s: %s", o->local, *why ? why : strerror(-r));
+        return r > 0 ? r : SERVICE_E_TROUBLE;
+    }
+    p->in_fd = run.in_fd;
+    p->out_fd = run.out_fd;
+    p->child = run.pid;
+    return 0;
+}
+
+static int plan_local(const struct client_options *o, struct service *ret)
+{
+    char why[SERVICE_TEXT_MAX] = "";
+    int r = service_plan(SERVICE_PLACE_DOM0, o->local, ret, why);
+
+    if (r)
+        log_error("%s: %s", o->local, *why ? why : strerror(-r));
+    return r > 0 ? r : r < 0 ? SERVICE_E_TROUBLE : 0;
+}
+
+static void own_streams(const struct client_options *o, struct relay_params *p)
+{
+    p->in_fd = STDIN_FILENO;
+    p->out_fd = o->stdin_socket ? STDIN_FILENO : STDOUT_FILENO;
+}
+
+static int carry_to_vm(const struct client_options *o, const struct wire_peer *peer, int daemon,
+                       struct service *local)
+{
+    struct relay_params p = RELAY_PARAMS_NULL;
+    int code = CLIENT_EXIT_TROUBLE, r = relay_prepare();
+
+    if (!r)
+        r = vchan_listen(peer->domain, peer->port, 65536, &p.vchan);
+    if (r) {
+        log_error("%s: data connection, port %u: %s", o->target, peer->port, strerror(-r));
+        return CLIENT_EXIT_TROUBLE;
+    }
+    p.role = RELAY_CALLER;
+    if (o->local)
+        r = start_local(o, local, &p);
+    else if (!o->just_exec)
+        own_streams(o, &p);
+    if (r) {
+        vchan_free(p.vchan);
+        return r;
+    }
+    p.err_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    p.just_exec = o->just_exec;
+    p.filter_out = o->filter_out;
+    p.filter_err = o->filter_err;
+    p.prefix = o->prefix;
+    p.prefix_len = o->prefix ? strlen(o->prefix) : 0;
+    p.connect_timeout_ms = o->connect_ms;
+    p.watch_fd = fcntl(daemon, F_DUPFD_CLOEXEC, 3);
+    r = relay_run(&p, &code);
+    return finish(o, r, code);
+}
+
+static int run_in_vm(const struct client_options *o)
+{
+    _cleanup_(service_deinit) struct service local = SERVICE_NULL;
+    _cleanup_(closep) int daemon = -1;
+    uint64_t deadline = deadline_of(o);
+    struct wire_peer peer;
+    int r;
+
+    if (o->stdin_socket && !is_stream_socket(STDIN_FILENO)) {
+        log_error("--use-stdin-socket: stdin is no stream socket");
+        return CLIENT_EXIT_USAGE;
+    }
+    r = o->local ? plan_local(o, &local) : 0;
+    if (r)
+        return r;
+    if (client_daemon_connect(o->socket_dir, o->target, deadline, &daemon) ||
+        client_daemon_exec(daemon, o->just_exec ? MSG_JUST_EXEC : MSG_EXEC_CMDLINE, 0, o->command,
+                           deadline, &peer))
+        return CLIENT_EXIT_TROUBLE;
+    return carry_to_vm(o, &peer, daemon, &local);
+}
+
+/* ---- services of dom0 ---- */
+
+static const char *dom0_command(const struct client_options *o)
+{
+    return str_starts(o->command, "DEFAULT:") ? o->command + strlen("DEFAULT:") : o->command;
+}
+
+/* 0, or the exit code that says why not, after a message. */
+static int plan_dom0(const struct client_options *o, struct service *ret)
+{
+    char why[SERVICE_TEXT_MAX] = "";
+    int r = service_plan(SERVICE_PLACE_DOM0, dom0_command(o), ret, why);
+
+    if (r)
+        log_error("%s: %s", dom0_command(o), *why ? why : strerror(-r));
+    return r > 0 ? r : r < 0 ? SERVICE_E_TROUBLE : 0;
+}
+
+static int start_dom0(const struct client_options *o, const struct service *s,
+                      struct service_run *ret)
+{
+    char why[SERVICE_TEXT_MAX] = "";
+    const struct service_start how = {.just_exec = o->just_exec, .new_session = true};
+    int r = service_start(s, &how, ret, why);
+
+    if (r)
+        log_error("%s: %s", dom0_command(o), *why ? why : strerror(-r));
+    return r > 0 ? r : r < 0 ? SERVICE_E_TROUBLE : 0;
+}
+
+static int run_dom0_for_dom0(const struct client_options *o)
+{
+    _cleanup_(service_deinit) struct service s = SERVICE_NULL;
+    struct service_run run = SERVICE_RUN_NULL;
+    int r = plan_dom0(o, &s);
+
+    if (!r && s.kind != SERVICE_PROGRAM) {
+        log_error("%s: in dom0, for dom0, only executables can be run", dom0_command(o));
+        r = SERVICE_E_TROUBLE;
+    }
+    if (!r)
+        r = start_dom0(o, &s, &run);
+    if (r || o->just_exec) {
+        service_run_deinit(&run);
+        return r;
+    }
+    r = client_pump(STDIN_FILENO, take_fd(&run.out_fd), take_fd(&run.in_fd), STDOUT_FILENO,
+                    o->filter_out);
+    if (r)
+        log_error("%s: %s", dom0_command(o), strerror(-r));
+    service_run_deinit(&run);
+    r = spawn_wait(run.pid);
+    return o->no_exit_code ? 0 : r < 0 ? CLIENT_EXIT_TROUBLE : r;
+}
+
+/* Data of a VM's call to dom0: the caller is the vchan's server. */
+static int carry_dom0(const struct client_options *o, const struct wire_peer *peer)
+{
+    _cleanup_(service_deinit) struct service s = SERVICE_NULL;
+    struct service_run run = SERVICE_RUN_NULL;
+    struct relay_params p = RELAY_PARAMS_NULL;
+    int code = CLIENT_EXIT_TROUBLE, r = relay_prepare();
+
+    if (r)
+        return CLIENT_EXIT_NO_LINK;
+    p.start_failed = plan_dom0(o, &s);
+    if (!p.start_failed)
+        p.start_failed = start_dom0(o, &s, &run);
+    r = vchan_connect(peer->domain, peer->port, &p.vchan);
+    if (r) {
+        log_error("%s: data connection, port %u: %s", o->request.source, peer->port, strerror(-r));
+        service_run_deinit(&run);
+        return CLIENT_EXIT_NO_LINK;
+    }
+    p.role = RELAY_SERVICE;
+    p.read_first = true;
+    p.no_sigusr1 = true;
+    p.in_fd = run.in_fd;
+    p.out_fd = run.out_fd;
+    p.child = run.pid;
+    p.socket_service = run.socket;
+    p.exit_on_client_eof = run.socket && s.settings.exit_on_client_eof;
+    p.exit_on_service_eof = run.socket && s.settings.exit_on_service_eof;
+    p.connect_timeout_ms = DOM0_CONNECT_MS;
+    r = relay_run(&p, &code);
+    if (r)
+        log_error("call of %s to dom0: %s", o->request.source,
+                  r > 0 ? relay_error_text(r) : strerror(-r));
+    if (r == RELAY_E_CONNECT)
+        return CLIENT_EXIT_NO_LINK;
+    return o->no_exit_code && !r ? 0 : code;
+}
+
+/* ---- -c ---- */
+
+static int connect_source(const struct client_options *o, uint64_t deadline, int *ret)
+{
+    char number[16];
+    int r = format(number, sizeof(number), "%u", o->request.source_domain);
+
+    return r ? r : client_daemon_connect(o->socket_dir, number, deadline, ret);
+}
+
+static int connect_to_dom0(const struct client_options *o)
+{
+    _cleanup_(closep) int daemon = -1;
+    uint64_t deadline = deadline_of(o);
+    struct wire_peer peer = {0, 0};
+    int code;
+
+    if (connect_source(o, deadline, &daemon) ||
+        client_daemon_connect_request(daemon, &o->request.ident, deadline, &peer))
+        return CLIENT_EXIT_NO_LINK;
+    code = carry_dom0(o, &peer);
+    if (o->wait_for_end)
+        client_daemon_wait_end(daemon);
+    return code;
+}
+
+static int connect_to_vm(const struct client_options *o)
+{
+    _cleanup_(closep) int source = -1;
+    _cleanup_(closep) int target = -1;
+    uint64_t deadline = deadline_of(o);
+    struct wire_peer peer;
+
+    if (client_daemon_connect(o->socket_dir, o->target, deadline, &target) ||
+        client_daemon_exec(target, MSG_EXEC_CMDLINE, o->request.source_domain, o->command, deadline,
+                           &peer) ||
+        connect_source(o, deadline, &source) ||
+        client_daemon_connect_request(source, &o->request.ident, deadline, &peer))
+        return CLIENT_EXIT_NO_LINK;
+    if (o->wait_for_end)
+        client_daemon_wait_end(target);
+    return 0;
+}
+
+static int run(const struct client_options *o)
+{
+    bool dom0 = client_target_is_dom0(o);
+
+    if (o->connects)
+        return dom0 ? connect_to_dom0(o) : connect_to_vm(o);
+    return dom0 ? run_dom0_for_dom0(o) : run_in_vm(o);
+}
+
+int main(int argc, char **argv)
+{
+    struct client_options o;
+    int r = fd_open_standard();
+
+    if (r || argc < 1)
+        return CLIENT_EXIT_TROUBLE;
+    log_open("qrexec-client", LOG_TARGET_STDERR);
+    signal(SIGPIPE, SIG_IGN);
+    r = paths_init(NULL, PATHS_TOOL);
+    if (r) {
+        log_error("QREXEC_ROOT: %s", strerror(-r));
+        return CLIENT_EXIT_TROUBLE;
+    }
+    r = client_options_read(argc, argv, &o);
+    if (r >= 0)
+        return r;
+    r = run(&o);
+    if (o.kill_at_end && client_kill(o.target) && !r)
+        r = CLIENT_EXIT_TROUBLE;
+    return r;
+}
