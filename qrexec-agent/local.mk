@@ -1,1 +1,43 @@
-# qrexec-agent
+# qrexec-agent: the VM's end
+vmlib_PROGRAMS += %D%/qrexec-agent %D%/qrexec-fork-server
+vmbin_PROGRAMS += %D%/qrexec-client-vm
+
+%C%_qrexec_agent_SOURCES = \
+	%D%/agent.h %D%/loop.h \
+	%D%/agent-main.c \
+	%D%/calls.c \
+	%D%/carry.c %D%/carry.h \
+	%D%/clients.c \
+	%D%/control.c
+%C%_qrexec_agent_LDADD = libqrexec/libservice.la libqrexec/librelay.la $(EV_LIBS)
+
+%C%_qrexec_fork_server_SOURCES = %D%/fork-server.c %D%/carry.c %D%/carry.h
+%C%_qrexec_fork_server_LDADD = libqrexec/libservice.la libqrexec/librelay.la
+
+%C%_qrexec_client_vm_SOURCES = \
+	%D%/client-vm.c \
+	%D%/client-vm-options.c %D%/client-vm-options.h
+%C%_qrexec_client_vm_LDADD = libqrexec/librelay.la
+
+# Scripts look for the client at its old place beside the agent, too.
+install-client-vm-link:
+	$(MKDIR_P) '$(DESTDIR)$(vmlibdir)'
+	rm -f '$(DESTDIR)$(vmlibdir)/qrexec-client-vm'
+	ln -s ../../bin/qrexec-client-vm '$(DESTDIR)$(vmlibdir)/qrexec-client-vm'
+uninstall-client-vm-link:
+	rm -f '$(DESTDIR)$(vmlibdir)/qrexec-client-vm'
+.PHONY: install-client-vm-link uninstall-client-vm-link
+INSTALL_HOOKS += install-client-vm-link
+UNINSTALL_HOOKS += uninstall-client-vm-link
+install-vm-links: install-client-vm-link
+
+# talks with a scripted daemon; they run the programs of this folder
+AGENT_TALKS = tests/talk/agent-exec-test tests/talk/agent-trigger-test
+check_PROGRAMS += $(AGENT_TALKS)
+TESTS += $(AGENT_TALKS)
+tests_talk_agent_exec_test_SOURCES = tests/talk/agent-exec-test.c \
+	tests/talk/agent-peer.c tests/talk/agent-peer.h tests/unit/test.h
+tests_talk_agent_exec_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_talk_agent_trigger_test_SOURCES = tests/talk/agent-trigger-test.c \
+	tests/talk/agent-peer.c tests/talk/agent-peer.h tests/unit/test.h
+tests_talk_agent_trigger_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)

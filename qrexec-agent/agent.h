@@ -1,0 +1,100 @@
+/*
+ * The agent: a VM's end of its control channel.
+ *
+ * control.c talks to the daemon, clients.c to the programs of this VM that call others, calls.c
+ * carries what others call here. They know each other through this header only.
+ *
+ * A daemon connection has a number, its epoch. What was agreed with one daemon means nothing to
+ * the next (ports, idents), so a client or call keeps the epoch that it belongs to, and nothing
+ * of an old epoch is reported to a new daemon. Data connections do not care: they go on.
+ */
+#ifndef QREXEC_AGENT_AGENT_H
+#define QREXEC_AGENT_AGENT_H
+
+#include "libqrexec/base/buf.h"
+#include "libqrexec/base/charge.h"
+#include "libqrexec/base/paths.h"
+#include "libqrexec/vchan/vchan.h"
+#include "libqrexec/wire/message.h"
+#include "qrexec-agent/loop.h"
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+struct agent;
+struct client;
+struct call;
+struct session_wait;
+
+enum control_state {
+    CONTROL_WAITING, /* for a daemon */
+    CONTROL_HELLO,   /* ours is sent, the daemon's has not come */
+    CONTROL_SERVING,
+};
+
+struct control {
+    struct vchan *vchan;
+    struct watch watch;
+    struct timer timer;
+    enum control_state state;
+    uint32_t version; /* in use */
+    uint64_t epoch;   /* counts the daemons */
+    struct buf in, out;
+};
+
+/* The socket of this VM's callers. */
+struct clients {
+    char path[PATH_SIZE];
+    int listener; /* -1: no daemon, no socket */
+    struct watch watch;
+    struct client *first;
+    struct ledger ledger; /* open clients by user */
+    bool over_budget;     /* said already */
+    uint64_t first_number;
+    uint64_t next_number; /* of an ident; never used twice, not by the next agent either */
+};
+
+struct calls {
+    struct call *first;
+    struct session_wait *waits;
+    const char *fork_server; /* a path, %s is the user; NULL: none */
+    struct rlimit files;     /* what programs get; the agent itself takes more */
+    bool told_meminfo;
+};
+
+struct agent {
+    struct control control;
+    struct clients clients;
+    struct calls calls;
+};
+
+/* Listens for the first daemon. 0 or negative errno. */
+int control_init(struct agent *a);
+void control_deinit(struct agent *a);
+/* Whether what was agreed in that epoch still stands. */
+bool control_serves(const struct agent *a, uint64_t epoch);
+/* Reports the end of a call, if its daemon is still there. */
+void control_send_terminated(struct agent *a, uint64_t epoch, uint32_t domain, uint32_t port);
+/* 0; WIRE_E_*; -ENOBUFS: the daemon is slow, clients_flush() will be called when it is not. */
+int control_send_trigger(struct agent *a, const struct wire_trigger *t);
+
+void clients_init(struct agent *a);
+/* A daemon serves: makes the socket. 0 or negative errno. */
+int clients_open(struct agent *a);
+/* No daemon: removes the socket, closes who waits for an answer. */
+void clients_close(struct agent *a);
+void clients_deinit(struct agent *a);
+/* A descriptor is free again: accept callers, if that had stopped. */
+void clients_resume(struct agent *a);
+/* The daemon takes triggers again. */
+void clients_flush(struct agent *a);
+void clients_connect(struct agent *a, const struct wire_connect *c);
+void clients_refuse(struct agent *a, const struct wire_ident *ident);
+
+/* exec's cmdline is a C string. */
+void calls_start(struct agent *a, uint32_t type, const struct wire_exec *exec);
+/* A child of ours has ended. */
+void calls_reap(struct agent *a, pid_t pid);
+void calls_deinit(struct agent *a);
+
+#endif

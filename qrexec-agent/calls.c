@@ -1,0 +1,347 @@
+/*
+ * What others call here: one record for each command, until what carries its data has ended.
+ *
+ * A command may first wait for its user's session, then goes to the user's fork server if there
+ * is one, else to a child of ours. The daemon is told of the end in every case, after a failed
+ * start too: nothing else frees the port.
+ */
+#include "qrexec-agent/agent.h"
+
+#include "libqrexec/base/io.h"
+#include "libqrexec/base/log.h"
+#include "libqrexec/base/spawn.h"
+#include "libqrexec/service/service.h"
+#include "qrexec-agent/carry.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+
+#define MEMINFO_PID "/run/meminfo-writer.pid"
+
+struct call {
+    struct call *next, *prev;
+    struct agent *agent;
+    struct service service;
+    uint32_t type, domain, port;
+    uint64_t epoch;
+    int failed;                /* exit code of a command that cannot be started */
+    struct session_wait *wait; /* waits for it */
+    pid_t child;               /* carries it; 0 none */
+    int server;                /* connection to a fork server, or -1 */
+    struct watch watch;
+    struct buf out; /* for the fork server */
+};
+
+/* One qubes.WaitForSession, for all calls to one user that wait. */
+struct session_wait {
+    struct session_wait *next;
+    struct service_run run;
+    char user[SERVICE_USER_MAX];
+};
+
+static void call_free(struct call *c)
+{
+    struct agent *a = c->agent;
+
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        a->calls.first = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    watch_stop(&c->watch);
+    close_fd(&c->server);
+    buf_deinit(&c->out);
+    service_deinit(&c->service);
+    free(c);
+}
+
+static void call_end(struct call *c)
+{
+    struct agent *a = c->agent;
+
+    control_send_terminated(a, c->epoch, c->domain, c->port);
+    call_free(c);
+    clients_resume(a);
+}
+
+static void call_fork(struct call *c)
+{
+    struct carry carry = {
+        .service = &c->service,
+        .failed = c->failed,
+        .type = c->type,
+        .domain = c->domain,
+        .port = c->port,
+        .keep_fd = -1,
+        .who = log_who(),
+        .files = c->agent->calls.files,
+    };
+    pid_t pid = fork();
+
+    if (pid == 0)
+        carry_run(&carry);
+    if (pid < 0) {
+        log_error("call on port %u of domain %u: fork: %s", c->port, c->domain, strerror(errno));
+        call_end(c);
+        return;
+    }
+    c->child = pid;
+}
+
+static void on_server(struct watch *w, short revents)
+{
+    struct call *c = container_of(w, struct call, watch);
+    char ignored[256];
+    ssize_t n = buf_write_fd(&c->out, c->server);
+
+    (void)revents;
+    if (n >= 0 || n == -EAGAIN) {
+        n = read(c->server, ignored, sizeof(ignored));
+        if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))) {
+            watch_set(w, c->server, (short)(buf_len(&c->out) ? POLLIN | POLLOUT : POLLIN));
+            return;
+        }
+    }
+    call_end(c);
+}
+
+/* Whoever listens there must be the user, or root, or us: anyone may make a socket in a folder. */
+static int check_server(const struct call *c, int fd)
+{
+    const struct passwd *pw = getpwnam(c->service.user);
+    pid_t pid;
+    uid_t uid;
+    int r = unix_peer(fd, &pid, &uid);
+
+    if (r)
+        return r;
+    if (uid == 0 || uid == geteuid() || (pw && uid == pw->pw_uid))
+        return 0;
+    log_warning("the fork server of user %s belongs to uid %u and is not used", c->service.user,
+                uid);
+    return -EPERM;
+}
+
+/* PATTERN with %s for the user; no other user's name fits into a path of its own. */
+static int server_path(const char *pattern, const char *user, char ret[static PATH_SIZE])
+{
+    const char *at = strstr(pattern, "%s");
+
+    if (strchr(user, '/'))
+        return -EINVAL;
+    if (!at)
+        return format(ret, PATH_SIZE, "%s", pattern);
+    return format(ret, PATH_SIZE, "%.*s%s%s", (int)(at - pattern), pattern, user, at + 2);
+}
+
+static int server_message(struct call *c)
+{
+    struct wire_text line = wire_text(c->service.words.command);
+    struct wire_fork f = {.type = c->type, .domain = c->domain, .port = c->port};
+    struct wire_writer w;
+    unsigned char *p;
+    size_t size = WIRE_FORK_SIZE + line.len + 1;
+    int r;
+
+    f.cmdline_len = (uint32_t)line.len + 1;
+    c->out = BUF_NULL(size);
+    r = buf_reserve(&c->out, size, &p);
+    if (r)
+        return r;
+    w = wire_writer(p, size);
+    if (wire_write_fork(&w, &f, line))
+        return -EINVAL;
+    buf_commit(&c->out, w.len);
+    return 0;
+}
+
+/* 0: the fork server has it. */
+static int call_to_server(struct call *c)
+{
+    const char *pattern = c->agent->calls.fork_server;
+    _cleanup_(closep) int fd = -1;
+    char path[PATH_SIZE];
+    int r;
+
+    if (!pattern || c->failed || !service_fits_fork_server(&c->service))
+        return -ENOENT;
+    r = server_path(pattern, c->service.user, path);
+    if (!r)
+        r = unix_connect(path, &fd);
+    if (!r)
+        r = check_server(c, fd);
+    if (!r)
+        r = server_message(c);
+    if (r)
+        return r;
+    c->server = take_fd(&fd);
+    c->watch.fn = on_server;
+    watch_set(&c->watch, c->server, POLLIN | POLLOUT);
+    return 0;
+}
+
+static void call_go(struct call *c)
+{
+    c->wait = NULL;
+    if (call_to_server(c))
+        call_fork(c);
+}
+
+static struct session_wait *wait_find(struct agent *a, const char *user)
+{
+    struct session_wait *w = a->calls.waits;
+
+    while (w && !str_equal(w->user, user))
+        w = w->next;
+    return w;
+}
+
+/* The service runs as this process, in this environment. */
+static int wait_start(const struct call *c, struct session_wait *w, char *reterr)
+{
+    const struct service_start how = {.new_session = true};
+    struct service s = SERVICE_NULL;
+    _cleanup_(freep) char *line =
+        format_new("QUBESRPC qubes.WaitForSession+ %s", c->service.words.source);
+    int r = line ? service_plan(SERVICE_PLACE_SESSION, line, &s, reterr) : -ENOMEM;
+
+    if (!r)
+        r = service_start(&s, &how, &w->run, reterr);
+    service_deinit(&s);
+    if (!r && w->run.pid) {
+        (void)write_full(w->run.out_fd, w->user, strlen(w->user));
+        (void)write_full(w->run.out_fd, "\n", 1);
+        close_fd(&w->run.out_fd);
+    }
+    return r;
+}
+
+static struct session_wait *wait_new(const struct call *c)
+{
+    struct session_wait *w = calloc(1, sizeof(*w));
+    char why[SERVICE_TEXT_MAX] = "no memory";
+
+    if (!w)
+        return NULL;
+    w->run = SERVICE_RUN_NULL;
+    (void)format(w->user, sizeof(w->user), "%s", c->service.user);
+    if (wait_start(c, w, why) || !w->run.pid) {
+        log_warning("cannot wait for the session of user %s, going on without: %s", c->service.user,
+                    why);
+        service_run_deinit(&w->run);
+        free(w);
+        return NULL;
+    }
+    w->next = c->agent->calls.waits;
+    c->agent->calls.waits = w;
+    return w;
+}
+
+static void wait_free(struct agent *a, struct session_wait *w)
+{
+    struct session_wait **p = &a->calls.waits;
+
+    while (*p != w)
+        p = &(*p)->next;
+    *p = w->next;
+    service_run_deinit(&w->run);
+    free(w);
+}
+
+static void wait_end(struct agent *a, struct session_wait *w)
+{
+    for (struct call *c = a->calls.first, *next; c; c = next) {
+        next = c->next;
+        if (c->wait == w)
+            call_go(c);
+    }
+    wait_free(a, w);
+}
+
+/* The memory balloon's reporter waits until the VM is in use. */
+static void tell_meminfo(struct agent *a)
+{
+    _cleanup_(freep) char *text = NULL;
+    uint32_t pid;
+    size_t n;
+
+    if (a->calls.told_meminfo)
+        return;
+    a->calls.told_meminfo = true;
+    if (file_read(MEMINFO_PID, 64, &text, &n))
+        return;
+    text[strcspn(text, "\n")] = 0;
+    if (!parse_u32(text, INT32_MAX, &pid) && pid > 1)
+        (void)kill((pid_t)pid, SIGUSR1);
+}
+
+static struct call *call_new(struct agent *a, uint32_t type, const struct wire_exec *exec)
+{
+    struct call *c = calloc(1, sizeof(*c));
+
+    if (!c)
+        return NULL;
+    c->agent = a;
+    c->type = type;
+    c->domain = exec->domain;
+    c->port = exec->port;
+    c->epoch = a->control.epoch;
+    c->server = -1;
+    c->next = a->calls.first;
+    if (c->next)
+        c->next->prev = c;
+    a->calls.first = c;
+    return c;
+}
+
+void calls_start(struct agent *a, uint32_t type, const struct wire_exec *exec)
+{
+    struct call *c = call_new(a, type, exec);
+    char why[SERVICE_TEXT_MAX];
+    int r;
+
+    if (!c) {
+        log_error("call on port %u of domain %u: no memory", exec->port, exec->domain);
+        control_send_terminated(a, a->control.epoch, exec->domain, exec->port);
+        return;
+    }
+    tell_meminfo(a);
+    r = service_plan(SERVICE_PLACE_VM, exec->cmdline.s, &c->service, why);
+    if (r) {
+        log_error("call on port %u of domain %u: %s", c->port, c->domain, why);
+        c->failed = r > 0 ? r : SERVICE_E_TROUBLE;
+    } else if (c->service.settings.wait_for_session && !c->service.words.nogui) {
+        c->wait = wait_find(a, c->service.user);
+        if (!c->wait)
+            c->wait = wait_new(c);
+    }
+    if (!c->wait)
+        call_go(c);
+}
+
+void calls_reap(struct agent *a, pid_t pid)
+{
+    for (struct session_wait *w = a->calls.waits; w; w = w->next) {
+        if (w->run.pid == pid) {
+            wait_end(a, w);
+            return;
+        }
+    }
+    for (struct call *c = a->calls.first; c; c = c->next) {
+        if (c->child == pid) {
+            call_end(c);
+            return;
+        }
+    }
+}
+
+void calls_deinit(struct agent *a)
+{
+    while (a->calls.first)
+        call_free(a->calls.first);
+    while (a->calls.waits)
+        wait_free(a, a->calls.waits);
+}

@@ -1,0 +1,121 @@
+/*
+ * Carrying one call: see carry.h.
+ *
+ * The service is started once the caller is there, so that a caller that never comes leaves
+ * nothing behind. Nothing of the forking process stays open.
+ */
+#include "qrexec-agent/carry.h"
+
+#include "libqrexec/base/io.h"
+#include "libqrexec/base/log.h"
+#include "libqrexec/base/spawn.h"
+#include "libqrexec/relay/relay-run.h"
+#include "libqrexec/vchan/vchan.h"
+#include "libqrexec/wire/message.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <syslog.h>
+
+#define KEPT_FD 3
+
+static int leave_parent(const struct carry *c)
+{
+    int fds[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, c->keep_fd};
+    int r;
+
+    closelog();
+    r = spawn_prepare(fds, c->keep_fd >= 0 ? 4 : 3);
+    if (r)
+        return r;
+    log_open(c->who, LOG_TARGET_SYSTEM);
+    if (c->keep_fd >= 0)
+        r = fd_set_cloexec(KEPT_FD, true);
+    if (!r && c->files.rlim_max && setrlimit(RLIMIT_NOFILE, &c->files) < 0)
+        r = -errno;
+    return r ? r : relay_prepare();
+}
+
+/* Milliseconds to the next thing that a clock brings. */
+static int wait_time(const struct vchan *v, uint64_t deadline)
+{
+    int own = vchan_timeout(v), left = deadline_left(deadline);
+
+    return own >= 0 && own < left ? own : left;
+}
+
+static int connect_caller(const struct carry *c, struct vchan **ret)
+{
+    _cleanup_(vchan_freep) struct vchan *v = NULL;
+    uint64_t deadline = clock_ms() + RELAY_CONNECT_TIMEOUT_MS;
+    int r = vchan_connect(c->domain, c->port, &v);
+
+    while (!r && vchan_state(v) == VCHAN_WAITING) {
+        struct pollfd p = {.fd = vchan_fd(v), .events = vchan_events(v, true, false)};
+
+        if (deadline_left(deadline) == 0)
+            return -ETIMEDOUT;
+        if (poll(&p, 1, wait_time(v, deadline)) < 0 && errno != EINTR)
+            return -errno;
+        r = vchan_dispatch(v);
+    }
+    if (!r)
+        *ret = take(v);
+    return r;
+}
+
+/* What the relay does for a service that runs, or could not. */
+static void take_run(struct relay_params *p, const struct service *s, struct service_run *run)
+{
+    p->in_fd = run->in_fd;
+    p->out_fd = run->out_fd;
+    p->err_fd = run->err_fd;
+    p->own_err_fd = run->log_fd;
+    p->child = run->pid;
+    p->socket_service = run->socket;
+    p->exit_on_client_eof = s->settings.exit_on_client_eof;
+    p->exit_on_service_eof = s->settings.exit_on_service_eof;
+}
+
+static void start(const struct carry *c, struct relay_params *p)
+{
+    const struct service_start how = {.just_exec = c->type == MSG_JUST_EXEC, .new_session = true};
+    struct service_run run = SERVICE_RUN_NULL;
+    char why[SERVICE_TEXT_MAX] = "";
+    int r = 0;
+
+    p->start_failed = c->failed;
+    p->just_exec = how.just_exec;
+    if (!c->failed)
+        r = service_start(c->service, &how, &run, why);
+    if (r) {
+        log_error("call on port %u of domain %u: %s", c->port, c->domain, why);
+        p->start_failed = r > 0 ? r : SERVICE_E_TROUBLE;
+    }
+    if (how.just_exec) { /* nobody waits for it */
+        service_run_deinit(&run);
+        run = SERVICE_RUN_NULL;
+    }
+    take_run(p, c->service, &run);
+}
+
+_Noreturn void carry_run(const struct carry *c)
+{
+    struct relay_params p = RELAY_PARAMS_NULL;
+    int r = leave_parent(c), code;
+
+    if (!r)
+        r = connect_caller(c, &p.vchan);
+    if (r) {
+        log_error("call on port %u of domain %u: cannot connect: %s", c->port, c->domain,
+                  strerror(-r));
+        _exit(1);
+    }
+    p.role = RELAY_SERVICE;
+    start(c, &p);
+    r = relay_run(&p, &code);
+    if (r)
+        log_warning("call on port %u of domain %u: %s", c->port, c->domain,
+                    r > 0 ? relay_error_text(r) : strerror(-r));
+    _exit(r ? 1 : 0);
+}

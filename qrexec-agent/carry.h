@@ -1,0 +1,25 @@
+/*
+ * Carrying one call: the process that connects to the caller, starts the service and moves the
+ * bytes. The agent and the fork server fork into this, without exec.
+ */
+#ifndef QREXEC_AGENT_CARRY_H
+#define QREXEC_AGENT_CARRY_H
+
+#include "libqrexec/service/service.h"
+
+#include <sys/resource.h>
+
+struct carry {
+    const struct service *service;
+    int failed;    /* it cannot be started: 127 or 125, else 0 */
+    uint32_t type; /* MSG_EXEC_CMDLINE, MSG_JUST_EXEC */
+    uint32_t domain, port;
+    int keep_fd;         /* stays open until the end, or -1 */
+    const char *who;     /* for the log */
+    struct rlimit files; /* what the program gets */
+};
+
+/* In the child: ends the process. */
+_Noreturn void carry_run(const struct carry *c);
+
+#endif

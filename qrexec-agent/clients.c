@@ -1,0 +1,335 @@
+/*
+ * The programs of this VM that call others: one connection each, from its trigger to its end.
+ *
+ *   READING    its message is not all there yet
+ *   QUEUED     it is, and the daemon's queue is full
+ *   PENDING    passed on; the answer may take for ever (somebody is asked)
+ *   CONNECTED  allowed; the client carries the data itself, its end is reported to the daemon
+ *
+ * A client may say one thing, its trigger; anything more ends it. Each has its own buffer, and
+ * each user a budget of clients, so that a slow, silent or greedy one costs nobody else.
+ */
+#include "qrexec-agent/agent.h"
+
+#include "libqrexec/base/io.h"
+#include "libqrexec/base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define IDENT_PREFIX     "SOCKET"
+#define CLIENTS_PER_USER 4096
+#define ACCEPTS_A_TURN   32
+
+enum client_state { CLIENT_READING, CLIENT_QUEUED, CLIENT_PENDING, CLIENT_CONNECTED };
+
+struct client {
+    struct client *next, *prev;
+    struct agent *agent;
+    struct watch watch;
+    int fd;
+    enum client_state state;
+    struct buf in;
+    struct charge charge;
+    uint64_t number; /* in its ident */
+    uint64_t epoch;  /* PENDING, CONNECTED: of which daemon */
+    uint32_t domain, port;
+};
+
+static void listen_update(struct agent *a, bool on)
+{
+    watch_set(&a->clients.watch, a->clients.listener, on ? POLLIN : 0);
+}
+
+void clients_resume(struct agent *a)
+{
+    if (a->clients.listener >= 0)
+        listen_update(a, true);
+}
+
+static void client_free(struct client *c)
+{
+    struct agent *a = c->agent;
+
+    if (c->state == CLIENT_CONNECTED)
+        control_send_terminated(a, c->epoch, c->domain, c->port);
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        a->clients.first = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    watch_stop(&c->watch);
+    close_fd(&c->fd);
+    charge_release(&c->charge);
+    buf_deinit(&c->in);
+    free(c);
+    clients_resume(a);
+}
+
+static int read_trigger(struct client *c, struct wire_trigger *ret)
+{
+    struct wire_reader r = wire_reader(buf_data(&c->in), buf_len(&c->in)), body;
+    _cleanup_(freep) char *scratch = NULL;
+    struct wire_request checked;
+    struct msg_header h;
+    int e;
+
+    if (buf_len(&c->in) < WIRE_HEADER_SIZE)
+        return WIRE_E_SHORT;
+    e = wire_read_header(&r, &h);
+    if (!e)
+        e = wire_check_header(WIRE_CALLER_TO_AGENT, WIRE_VERSION, &h);
+    if (e)
+        return e;
+    if (buf_len(&c->in) - WIRE_HEADER_SIZE < h.len)
+        return WIRE_E_SHORT;
+    if (buf_len(&c->in) - WIRE_HEADER_SIZE > h.len)
+        return WIRE_E_TAIL;
+    body = wire_reader(buf_data(&c->in) + WIRE_HEADER_SIZE, h.len);
+    e = wire_read_trigger(&body, h.type, ret);
+    if (e)
+        return e;
+    ret->ident = (struct wire_ident){{0}}; /* it gets one of ours */
+    /* as the daemon would: for what it cannot take it may drop more than this client */
+    scratch = malloc(WIRE_SERVICE_SIZE);
+    return scratch ? wire_clean_trigger(ret, scratch, &checked) : -ENOMEM;
+}
+
+static int set_ident(struct client *c, struct wire_trigger *t)
+{
+    char text[WIRE_IDENT_SIZE];
+
+    c->number = c->agent->clients.next_number++;
+    snprintf(text, sizeof(text), IDENT_PREFIX "%" PRIu64, c->number);
+    return wire_ident_from(text, &t->ident);
+}
+
+/* Its message goes to the daemon, or waits for room, or the client goes. */
+static void client_forward(struct client *c)
+{
+    struct wire_trigger t;
+    int e = read_trigger(c, &t);
+
+    if (e == WIRE_E_SHORT)
+        return;
+    if (!e)
+        e = set_ident(c, &t);
+    if (!e)
+        e = control_send_trigger(c->agent, &t);
+    if (e == -ENOBUFS) {
+        c->state = CLIENT_QUEUED;
+        watch_set(&c->watch, c->fd, 0);
+        return;
+    }
+    if (e) {
+        log_warning("a call from this VM is refused: %s",
+                    e < 0 ? strerror(-e) : wire_error_text(e));
+        client_free(c);
+        return;
+    }
+    c->state = CLIENT_PENDING;
+    c->epoch = c->agent->control.epoch;
+    buf_deinit(&c->in);
+    watch_set(&c->watch, c->fd, POLLIN);
+}
+
+static void on_client(struct watch *w, short revents)
+{
+    struct client *c = container_of(w, struct client, watch);
+    ssize_t n = buf_read_fd(&c->in, c->fd, buf_room(&c->in));
+
+    (void)revents;
+    if (n == -EAGAIN)
+        return;
+    if (n > 0 && c->state == CLIENT_READING) {
+        client_forward(c);
+        return;
+    }
+    if (n > 0)
+        log_warning("a caller in this VM said more than its trigger; its connection is closed");
+    client_free(c);
+}
+
+static int client_charge(struct client *c)
+{
+    char user[16];
+    pid_t pid;
+    uid_t uid;
+    int r = unix_peer(c->fd, &pid, &uid);
+
+    if (r)
+        return r;
+    snprintf(user, sizeof(user), "%u", uid);
+    r = charge_take(&c->agent->clients.ledger, user, 1, &c->charge);
+    if (r == CHARGE_E_BUDGET && !c->agent->clients.over_budget)
+        log_warning("user %s has %d calls open, more are refused", user, CLIENTS_PER_USER);
+    c->agent->clients.over_budget = r == CHARGE_E_BUDGET;
+    return r;
+}
+
+static void client_new(struct agent *a, int fd)
+{
+    struct client *c = calloc(1, sizeof(*c));
+
+    if (!c) {
+        close(fd);
+        return;
+    }
+    c->agent = a;
+    c->fd = fd;
+    c->in = BUF_NULL(WIRE_CONTROL_MAX);
+    c->watch.fn = on_client;
+    c->next = a->clients.first;
+    if (c->next)
+        c->next->prev = c;
+    a->clients.first = c;
+    if (client_charge(c))
+        client_free(c);
+    else
+        watch_set(&c->watch, fd, POLLIN);
+}
+
+/* Out of descriptors: no more are accepted until a client or a call has gone. */
+static void on_listener(struct watch *w, short revents)
+{
+    struct agent *a = container_of(w, struct agent, clients.watch);
+
+    (void)revents;
+    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+        int fd = accept4(a->clients.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (fd >= 0) {
+            client_new(a, fd);
+            continue;
+        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            log_error("%s: accept: %s; callers wait", a->clients.path, strerror(errno));
+            listen_update(a, false);
+        }
+        return;
+    }
+}
+
+static struct client *client_find(struct agent *a, const struct wire_ident *ident)
+{
+    char text[WIRE_IDENT_SIZE];
+
+    for (struct client *c = a->clients.first; c; c = c->next) {
+        if (c->state != CLIENT_PENDING)
+            continue;
+        snprintf(text, sizeof(text), IDENT_PREFIX "%" PRIu64, c->number);
+        if (strncmp(ident->bytes, text, sizeof(ident->bytes)) == 0)
+            return c;
+    }
+    return NULL;
+}
+
+/* One that this agent gave to a client, which may have left since. */
+static bool is_ours(const struct agent *a, const struct wire_ident *ident)
+{
+    const char *text = wire_ident_str(ident);
+    uint64_t number;
+
+    if (!str_starts(text, IDENT_PREFIX))
+        return false;
+    number = strtoull(text + strlen(IDENT_PREFIX), NULL, 10);
+    return number >= a->clients.first_number && number < a->clients.next_number;
+}
+
+/* The caller has left, and nobody else would free the port that it was given. */
+static void connect_nobody(struct agent *a, const struct wire_connect *c)
+{
+    log_info("no caller %.32s is waiting for an answer", c->ident.bytes);
+    if (is_ours(a, &c->ident))
+        control_send_terminated(a, a->control.epoch, c->domain, c->port);
+}
+
+void clients_connect(struct agent *a, const struct wire_connect *connect)
+{
+    struct client *c = client_find(a, &connect->ident);
+    unsigned char bytes[8];
+    struct wire_writer w = wire_writer(bytes, sizeof(bytes));
+
+    if (!c) {
+        connect_nobody(a, connect);
+        return;
+    }
+    c->state = CLIENT_CONNECTED;
+    c->domain = connect->domain;
+    c->port = connect->port;
+    (void)wire_write_bare_peer(&w, c->domain, c->port);
+    if (send(c->fd, bytes, sizeof(bytes), MSG_NOSIGNAL) != (ssize_t)sizeof(bytes))
+        client_free(c);
+}
+
+void clients_refuse(struct agent *a, const struct wire_ident *ident)
+{
+    struct client *c = client_find(a, ident);
+
+    if (c)
+        client_free(c);
+    else
+        log_info("the daemon refused %.32s, which is not there", ident->bytes);
+}
+
+void clients_flush(struct agent *a)
+{
+    for (struct client *c = a->clients.first, *next; c; c = next) {
+        next = c->next;
+        if (c->state == CLIENT_QUEUED)
+            client_forward(c);
+    }
+}
+
+int clients_open(struct agent *a)
+{
+    struct clients *s = &a->clients;
+    int r;
+
+    if (s->listener >= 0)
+        return 0;
+    r = unix_listen(s->path, 0777, &s->listener);
+    if (!r)
+        listen_update(a, true);
+    return r;
+}
+
+void clients_close(struct agent *a)
+{
+    struct clients *s = &a->clients;
+
+    if (s->listener >= 0) {
+        watch_stop(&s->watch);
+        close_fd(&s->listener);
+        (void)unlink(s->path);
+    }
+    for (struct client *c = s->first, *next; c; c = next) {
+        next = c->next;
+        if (c->state != CLIENT_CONNECTED)
+            client_free(c);
+    }
+}
+
+void clients_init(struct agent *a)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    a->clients.listener = -1;
+    a->clients.watch.fn = on_listener;
+    a->clients.ledger.budget = CLIENTS_PER_USER;
+    a->clients.next_number = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    a->clients.first_number = a->clients.next_number;
+}
+
+void clients_deinit(struct agent *a)
+{
+    clients_close(a);
+    while (a->clients.first)
+        client_free(a->clients.first);
+    ledger_deinit(&a->clients.ledger);
+}

@@ -1,0 +1,383 @@
+/* Talks of a scripted daemon with the agent: what others run here. */
+#include "tests/talk/agent-peer.h"
+
+#include "libqrexec/base/spawn.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+static struct world world;
+
+static int start(void **state)
+{
+    (void)state;
+    world_start(&world, 4);
+    return 0;
+}
+
+static pid_t fork_server;
+
+static int stop(void **state)
+{
+    (void)state;
+    if (fork_server)
+        kill(fork_server, SIGKILL);
+    world_stop(&world);
+    return 0;
+}
+
+static const char *line(const char *command)
+{
+    static char text[8192];
+
+    assert_int_equal(format(text, sizeof(text), "%s:%s", world.user, command), 0);
+    return text;
+}
+
+static void shell_command_gets_input_and_gives_output_and_code(void **state)
+{
+    struct outcome o;
+
+    (void)state;
+    call_run(&world, EXEC_CMDLINE, 513, line("cat; echo err >&2; exit 7"), "hello", &o);
+    assert_string_equal(o.out, "hello");
+    assert_non_null(strstr(o.err, "err\n"));
+    assert_true(o.out_eof && o.err_eof);
+    assert_int_equal(o.code, 7);
+}
+
+static void signal_ends_command_as_128_and_number(void **state)
+{
+    struct outcome o;
+
+    (void)state;
+    call_run(&world, EXEC_CMDLINE, 513, line("kill -9 $$"), "", &o);
+    assert_int_equal(o.code, 137);
+}
+
+static void service_gets_argument_and_environment(void **state)
+{
+    struct outcome o;
+    char want[512];
+
+    (void)state;
+    service_write(
+        &world, "test.Env",
+        "#!/bin/sh\necho \"$#|$1|$QREXEC_REMOTE_DOMAIN|$QREXEC_SERVICE_FULL_NAME|"
+        "$QREXEC_SERVICE_ARGUMENT|$QREXEC_REQUESTED_TARGET_TYPE|$USER|$QREXEC_TRANSPORT\"\n",
+        0755);
+    call_run(&world, EXEC_CMDLINE, 513, line("QUBESRPC test.Env+a$b email"), "", &o);
+    assert_int_equal(format(want, sizeof(want), "1|a$b|email|test.Env+a$b|a$b||%s|\n", world.user),
+                     0);
+    assert_string_equal(o.out, want);
+    assert_int_equal(o.code, 0);
+}
+
+static void no_argument_is_no_parameter(void **state)
+{
+    struct outcome o;
+
+    (void)state;
+    service_write(&world, "test.Args", "#!/bin/sh\necho $# ${QREXEC_SERVICE_ARGUMENT-unset}\n",
+                  0755);
+    call_run(&world, EXEC_CMDLINE, 513, line("QUBESRPC test.Args+ email"), "", &o);
+    assert_string_equal(o.out, "0\n");
+    call_run(&world, EXEC_CMDLINE, 513, line("QUBESRPC test.Args email"), "", &o);
+    assert_string_equal(o.out, "0 unset\n");
+}
+
+static void particular_service_wins(void **state)
+{
+    struct outcome o;
+
+    (void)state;
+    service_write(&world, "test.Two", "#!/bin/sh\necho general\n", 0755);
+    service_write(&world, "test.Two+x", "#!/bin/sh\necho particular\n", 0755);
+    call_run(&world, EXEC_CMDLINE, 513, line("QUBESRPC test.Two+x email"), "", &o);
+    assert_string_equal(o.out, "particular\n");
+    call_run(&world, EXEC_CMDLINE, 513, line("QUBESRPC test.Two+y email"), "", &o);
+    assert_string_equal(o.out, "general\n");
+}
+
+static void codes_of_what_cannot_be_run(void **state)
+{
+    static const struct {
+        const char *line;
+        int code;
+    } cases[] = {
+        {"QUBESRPC test.Missing+ email", 127},
+        {"QUBESRPC test.Text+ email", 125},
+        {"QUBESRPC ", 125},
+        {"QUBESRPC", 125},
+        {"QUBESRPC test.Ok+", 125},
+        {"QUBESRPC test.Ok+  email", 125},
+        {"QUBESRPC test.Ok+ email name", 125},
+        {"QUBESRPC +x email", 125},
+        {"QUBESRPC test.Broken+ email", 125},
+        {"QUBESRPC test.Forced+ email", 125},
+        {"QUBESRPC test.Ok+ email name x", 0},
+    };
+    struct outcome o;
+
+    (void)state;
+    service_write(&world, "test.Text", "text", 0644);
+    service_write(&world, "test.Ok", "#!/bin/sh\n", 0755);
+    service_write(&world, "test.Broken", "#!/bin/sh\n", 0755);
+    service_write(&world, "test.Forced", "#!/bin/sh\n", 0755);
+    config_write(&world, "test.Broken", "wait-for-session = maybe\n");
+    config_write(&world, "test.Forced", "force-user = 'no-such-user'\n");
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        call_run(&world, EXEC_CMDLINE, 600, line(cases[i].line), "", &o);
+        if (o.code != cases[i].code)
+            fail_msg("%s: %d", cases[i].line, o.code);
+        assert_true(o.out_eof && o.err_eof);
+    }
+    call_run(&world, EXEC_CMDLINE, 600, "no-such-user:true", "", &o);
+    assert_int_equal(o.code, 125);
+    call_run(&world, EXEC_CMDLINE, 600, "no colon", "", &o);
+    assert_int_equal(o.code, 125);
+}
+
+static void just_exec_says_only_the_code(void **state)
+{
+    char path[512], command[600];
+    struct outcome o;
+
+    (void)state;
+    assert_int_equal(format(path, sizeof(path), "%s/made", world.dir), 0);
+    assert_int_equal(format(command, sizeof(command), "cat; echo x; touch %s", path), 0);
+    call_run(&world, JUST_EXEC, 513, line(command), NULL, &o);
+    assert_int_equal(o.code, 0);
+    assert_false(o.out_eof || o.err_eof);
+    for (int i = 0; i < 500 && access(path, F_OK) < 0; i++)
+        usleep(10000);
+    assert_int_equal(access(path, F_OK), 0);
+    call_run(&world, JUST_EXEC, 513, line("QUBESRPC test.Missing+ email"), NULL, &o);
+    assert_int_equal(o.code, 127);
+    assert_false(o.out_eof || o.err_eof);
+}
+
+static void program_has_three_descriptors_and_a_session(void **state)
+{
+    struct outcome o;
+
+    (void)state;
+    /* 3 is the directory that ls reads */
+    service_write(&world, "test.Fds",
+                  "#!/bin/sh\nls /proc/self/fd | tr '\\n' ' '\n"
+                  "[ -S /dev/fd/0 ] && [ -S /dev/fd/1 ] && [ -p /dev/fd/2 ] && echo kinds\n"
+                  "ps -o sid= -o pid= -p $$ | { read s p; [ $s = $p ] && echo session; }\n",
+                  0755);
+    call_run(&world, EXEC_CMDLINE, 513, line("QUBESRPC test.Fds+ email"), "", &o);
+    assert_string_equal(o.out, "0 1 2 3 kinds\nsession\n");
+}
+
+static void killed_carrier_is_reported(void **state)
+{
+    int listener = vchan_serve(&world, 0, 513), fd;
+    struct message m;
+    struct outcome o;
+
+    (void)state;
+    send_exec(&world, EXEC_CMDLINE, 0, 513, line("echo $QREXEC_AGENT_PID; exec cat"));
+    fd = vchan_accept(listener);
+    close(listener);
+    message_expect(fd, DATA_STDOUT, &m);
+    if (m.len == 0)
+        message_expect(fd, DATA_STDOUT, &m);
+    m.body[m.len] = 0;
+    assert_int_equal(kill((pid_t)strtol((char *)m.body, NULL, 10), SIGKILL), 0);
+    expect_terminated(&world, 0, 513);
+    call_finish(fd, &o);
+    assert_int_equal(o.code, -1);
+    call_run(&world, EXEC_CMDLINE, 513, line("echo again"), "", &o);
+    assert_string_equal(o.out, "again\n");
+}
+
+static void call_outlives_daemon_and_is_not_reported_to_the_next(void **state)
+{
+    int listener = vchan_serve(&world, 0, 513), fd;
+    struct message m;
+    struct outcome o;
+
+    (void)state;
+    send_exec(&world, EXEC_CMDLINE, 0, 513, line("cat"));
+    fd = vchan_accept(listener);
+    close(listener);
+    close_fd(&world.daemon);
+    daemon_connect(&world, 4);
+    message_send(fd, DATA_STDIN, "late", 4);
+    message_expect(fd, DATA_STDOUT, &m);
+    assert_memory_equal(m.body, "late", 4);
+    message_send(fd, DATA_STDIN, "", 0);
+    call_finish(fd, &o);
+    assert_int_equal(o.code, 0);
+    expect_nothing(world.daemon);
+    call_run(&world, EXEC_CMDLINE, 513, line("echo again"), "", &o);
+    assert_string_equal(o.out, "again\n");
+}
+
+static void bad_messages_end_the_daemon_connection_only(void **state)
+{
+    static const struct {
+        uint32_t type;
+        size_t len;
+    } bad[] = {{0x999, 0}, {HELLO, 4}, {EXEC_CMDLINE, 8}, {REFUSED, 31}, {TERMINATED, 8}};
+    unsigned char zeroes[64] = {0};
+    struct outcome o;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        message_send(world.daemon, bad[i].type, zeroes, bad[i].len);
+        expect_closed(world.daemon);
+        close_fd(&world.daemon);
+        daemon_connect(&world, 4);
+    }
+    call_run(&world, EXEC_CMDLINE, 513, line("echo fine"), "", &o);
+    assert_string_equal(o.out, "fine\n");
+}
+
+static void version_below_2_is_refused(void **state)
+{
+    (void)state;
+    close_fd(&world.daemon);
+    daemon_connect(&world, 1);
+    expect_closed(world.daemon);
+    close_fd(&world.daemon);
+    daemon_connect(&world, 3);
+}
+
+static void session_is_waited_for_once(void **state)
+{
+    int first = vchan_serve(&world, 0, 513), second = vchan_serve(&world, 0, 514);
+    char script[1024];
+    _cleanup_(freep) char *log = NULL;
+    struct outcome o;
+    size_t n;
+
+    (void)state;
+    assert_int_equal(format(script, sizeof(script),
+                            "#!/bin/sh\nread u; echo \"$u $QREXEC_REMOTE_DOMAIN\" >>%s/waited\n"
+                            "while [ -d %s ] && ! [ -e %s/go ]; do sleep 0.01; done\nexit 3\n",
+                            world.dir, world.dir, world.dir),
+                     0);
+    service_write(&world, "qubes.WaitForSession", script, 0755);
+    service_write(&world, "test.Gui", "#!/bin/sh\necho gui\n", 0755);
+    config_write(&world, "test.Gui", "wait-for-session = 1\n");
+    send_exec(&world, EXEC_CMDLINE, 0, 513, line("QUBESRPC test.Gui+ email"));
+    send_exec(&world, EXEC_CMDLINE, 0, 514, line("QUBESRPC test.Gui+ email"));
+    expect_nothing(first);
+    call_run(&world, EXEC_CMDLINE, 515, line("nogui:QUBESRPC test.Gui+ email"), "", &o);
+    assert_string_equal(o.out, "gui\n");
+    assert_int_equal(format(script, sizeof(script), "%s/go", world.dir), 0);
+    close(open(script, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    call_finish(vchan_accept(first), &o);
+    assert_string_equal(o.out, "gui\n");
+    expect_terminated(&world, 0, 513);
+    call_finish(vchan_accept(second), &o);
+    assert_string_equal(o.out, "gui\n");
+    expect_terminated(&world, 0, 514);
+    close(first);
+    close(second);
+    assert_int_equal(format(script, sizeof(script), "%s/waited", world.dir), 0);
+    assert_int_equal(file_read(script, 1000, &log, &n), 0);
+    assert_int_equal(format(script, sizeof(script), "%s email\n", world.user), 0);
+    assert_string_equal(log, script);
+}
+
+static void socket_service_gets_descriptor_and_stream(void **state)
+{
+    char path[512];
+    int service, conn, listener = vchan_serve(&world, 0, 513), fd;
+    char got[64] = {0};
+    struct outcome o;
+
+    (void)state;
+    assert_int_equal(format(path, sizeof(path), "%s/services/test.Sock", world.dir), 0);
+    assert_int_equal(unix_listen(path, 0777, &service), 0);
+    fd_set_nonblock(service, false);
+    send_exec(&world, EXEC_CMDLINE, 0, 513, line("QUBESRPC test.Sock+x email"));
+    fd = vchan_accept(listener);
+    conn = accept(service, NULL, NULL);
+    assert_true(conn >= 0);
+    assert_int_equal(read_full_until(conn, got, 18, clock_ms() + WAIT_MS), 0);
+    assert_memory_equal(got, "test.Sock+x email", 18);
+    message_send(fd, DATA_STDIN, "ping", 4);
+    message_send(fd, DATA_STDIN, "", 0);
+    assert_int_equal(read_full_until(conn, got, 4, clock_ms() + WAIT_MS), 0);
+    assert_memory_equal(got, "ping", 4);
+    expect_closed(conn);
+    assert_int_equal(write_full(conn, "pong", 4), 0);
+    close(conn);
+    call_finish(fd, &o);
+    assert_string_equal(o.out, "pong");
+    assert_int_equal(o.code, 0);
+    expect_terminated(&world, 0, 513);
+    close(service);
+    close(listener);
+}
+
+static void fork_server_start(void)
+{
+    char program[512], path[512];
+    char *argv[] = {program, path, NULL};
+    const int fds[] = {-1, -1, -1};
+    const struct spawn s = {.path = program, .argv = argv, .fds = fds, .n_fds = 3};
+    struct outcome o;
+    pid_t pid;
+
+    program_path(program, "qrexec-fork-server");
+    assert_int_equal(format(path, sizeof(path), "%s/server.%s.sock", world.dir, world.user), 0);
+    assert_int_equal(spawn_process(&s, &pid, NULL), 0);
+    assert_int_equal(spawn_wait(pid), 0); /* it listens now */
+    call_run(&world, EXEC_CMDLINE, 513, line("ps -o ppid= -p $QREXEC_AGENT_PID"), "", &o);
+    fork_server = (pid_t)strtol(o.out, NULL, 10);
+    assert_true(fork_server > 1);
+}
+
+static void fork_server_runs_in_its_session(void **state)
+{
+    struct outcome o;
+
+    (void)state;
+    setenv("SESSION_MARK", "session", 1);
+    fork_server_start();
+    unsetenv("SESSION_MARK");
+    service_write(&world, "test.Where", "#!/bin/sh\necho ${SESSION_MARK-none} $1; exit 4\n", 0755);
+    call_run(&world, EXEC_CMDLINE, 513, line("QUBESRPC test.Where+a email"), "", &o);
+    assert_string_equal(o.out, "session a\n");
+    assert_int_equal(o.code, 4);
+    call_run(&world, EXEC_CMDLINE, 513, line("echo ${SESSION_MARK-none}"), "", &o);
+    assert_string_equal(o.out, "session\n");
+    call_run(&world, EXEC_CMDLINE, 513, line("nogui:echo ${SESSION_MARK-none}"), "", &o);
+    assert_string_equal(o.out, "none\n");
+    kill(fork_server, SIGKILL);
+    fork_server = 0;
+    usleep(50000);
+    call_run(&world, EXEC_CMDLINE, 513, line("echo ${SESSION_MARK-none}"), "", &o);
+    assert_string_equal(o.out, "none\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shell_command_gets_input_and_gives_output_and_code),
+        cmocka_unit_test(signal_ends_command_as_128_and_number),
+        cmocka_unit_test(service_gets_argument_and_environment),
+        cmocka_unit_test(no_argument_is_no_parameter),
+        cmocka_unit_test(particular_service_wins),
+        cmocka_unit_test(codes_of_what_cannot_be_run),
+        cmocka_unit_test(just_exec_says_only_the_code),
+        cmocka_unit_test(program_has_three_descriptors_and_a_session),
+        cmocka_unit_test(killed_carrier_is_reported),
+        cmocka_unit_test(call_outlives_daemon_and_is_not_reported_to_the_next),
+        cmocka_unit_test(bad_messages_end_the_daemon_connection_only),
+        cmocka_unit_test(version_below_2_is_refused),
+        cmocka_unit_test(socket_service_gets_descriptor_and_stream),
+        cmocka_unit_test(session_is_waited_for_once),
+        cmocka_unit_test(fork_server_runs_in_its_session),
+    };
+
+    return cmocka_run_group_tests(tests, start, stop);
+}
