@@ -411,15 +411,22 @@ static int give_up(struct driver *d)
     return still_connecting(d) ? step(d, RELAY_EV_PEER_GONE) : 0;
 }
 
+/* A short call may be over, and reported as such, before we saw its peer: that one still counts. */
 static int on_watch(struct driver *d)
 {
     char byte;
     ssize_t got = recv(d->p->watch_fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+    int r = 0;
 
     d->watch_done = got > 0;
     if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
         return 0;
-    return give_up(d);
+    d->watch_done = true;
+    if (vchan_state(d->vchan) == VCHAN_WAITING)
+        r = on_vchan(d);
+    if (!r && vchan_state(d->vchan) == VCHAN_WAITING)
+        r = give_up(d);
+    return r;
 }
 
 static void poll_for(struct pollfd *p, int fd, short events)
