@@ -142,8 +142,10 @@ static void on_port(struct call *c)
         enter(c, CALL_RUNNING);
 }
 
+/* Also before a decision: who may use our socket decides for itself. */
 static void on_claimed(struct call *c)
 {
+    c->ops->drop_policy(c);
     c->answered = true;
     enter(c, CALL_RUNNING);
 }
@@ -169,6 +171,7 @@ static void (*const step[CALL_STATES][CALL_EVENTS])(struct call *c) = {
     [CALL_DECIDING] = {[CALL_EV_ALLOWED] = on_allowed,
                        [CALL_EV_DENIED] = on_over,
                        [CALL_EV_NO_VERDICT] = on_no_verdict,
+                       [CALL_EV_CLAIMED] = on_claimed,
                        [CALL_EV_DEADLINE] = on_failed,
                        [CALL_EV_AGENT_GONE] = on_over},
     [CALL_MAKING] = {[CALL_EV_MADE] = ask_port,
@@ -216,5 +219,5 @@ void call_handle(struct call *c, enum call_event ev, const char *detail)
 
 bool call_is_claimable(const struct call *c)
 {
-    return c->state == CALL_CONNECTING && !c->answered;
+    return (c->state == CALL_DECIDING || c->state == CALL_CONNECTING) && !c->answered;
 }

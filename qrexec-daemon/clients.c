@@ -2,8 +2,8 @@
  * The daemon's socket: dom0's qrexec-client, and the daemons of domains that call ours.
  *
  * A client says hello, sends one message with port 0, gets a port, and is kept until the agent
- * reports that port as over; it may leave early. Each has its own buffers; anything more that it
- * sends ends its connection.
+ * reports that port as over; it may leave early. Each has its own buffers and a time limit for its
+ * request; anything more that it sends ends its connection.
  */
 #include "qrexec-daemon/daemon.h"
 
@@ -11,15 +11,20 @@
 #include "libqrexec/base/log.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
+#define REQUEST_MS      60000 /* for hello and request */
+#define ACCEPT_AGAIN_MS 200
+
 struct client {
     struct watch watch;
+    struct timer silent;
     struct client *next;
     struct daemon *daemon;
     struct buf in, out;
-    bool hello, served, closing;
+    bool hello, served;
     uint32_t domain, port;     /* served: its connection */
     struct running_call *call; /* that it claimed, or NULL */
 };
@@ -36,6 +41,7 @@ static void drop(struct client *c)
     *p = c->next;
     d->n_clients--;
     watch_stop(&c->watch);
+    timer_stop(&c->silent);
     close_fd(&fd);
     buf_deinit(&c->in);
     buf_deinit(&c->out);
@@ -64,7 +70,6 @@ static int send_port(struct client *c, uint32_t type)
     struct wire_writer w = wire_writer(data, sizeof(data));
     int e = wire_write_peer(&w, type, c->daemon->domid, c->port);
 
-    c->served = true;
     return reply(c, &w, e);
 }
 
@@ -101,27 +106,49 @@ static int on_exec(struct client *c, uint32_t type, struct wire_reader *r)
         e = pass_on(c, type, x.cmdline);
     if (e)
         (void)ports_release(&d->ports, c->domain, c->port);
+    c->served = e == 0;
     return e;
 }
 
+/* dom0's own port comes from us; one of another domain's may come with the request. */
+static bool connect_is_valid(const struct daemon *d, const struct wire_connect *x)
+{
+    if (x->domain == d->domid)
+        return false;
+    return x->port == 0 || (x->domain != 0 && x->port >= PORT_FIRST);
+}
+
+/* The request is answered only when the agent can be told. */
 static int on_connect(struct client *c, struct wire_reader *r)
 {
     struct daemon *d = c->daemon;
+    struct running_call *call;
     struct wire_connect x;
     int e = wire_read_connect(r, &x);
 
-    if (e || x.domain == d->domid)
+    if (e || !connect_is_valid(d, &x))
         return -EPROTO;
-    c->call = calls_claim(d, &x.ident);
-    if (!c->call)
+    call = calls_find(d, &x.ident);
+    if (!call) {
+        log_warning("%s: a client wants to connect a request that does not wait", d->name);
         return -EPROTO;
+    }
     c->domain = x.domain;
     c->port = x.port;
     if (!x.port && ports_allot(&d->ports, x.domain, &c->port))
         return -ENOBUFS;
     e = x.port ? 0 : send_port(c, MSG_SERVICE_CONNECT);
+    if (!e)
+        e = control_send_connect(d, c->domain, c->port, &x.ident);
+    if (e) {
+        if (!x.port)
+            (void)ports_release(&d->ports, c->domain, c->port);
+        return e;
+    }
     c->served = true;
-    return e ? e : control_send_connect(d, c->domain, c->port, &x.ident);
+    c->call = call;
+    calls_claim(call, c->domain, c->port);
+    return 0;
 }
 
 static int on_message(struct client *c, const struct msg_header *h, struct wire_reader *r)
@@ -162,7 +189,7 @@ static int take_messages(struct client *c)
 
 static void turn(struct client *c)
 {
-    ssize_t n = buf_read_fd(&c->in, c->watch.fd, 65536);
+    ssize_t n = buf_read_fd(&c->in, c->watch.fd, buf_room(&c->in));
     int r = n == 0 ? -EPIPE : n == -EAGAIN ? 0 : n < 0 ? (int)n : take_messages(c);
 
     while (!r && buf_len(&c->out)) {
@@ -172,10 +199,20 @@ static void turn(struct client *c)
         if (n <= 0)
             break;
     }
+    if (c->served)
+        timer_stop(&c->silent);
     if (r)
         drop(c);
     else
         watch_set(&c->watch, c->watch.fd, (short)(POLLIN | (buf_len(&c->out) ? POLLOUT : 0)));
+}
+
+static void on_silent(struct timer *t)
+{
+    struct client *c = container_of(t, struct client, silent);
+
+    log_warning("%s: a client that sent no request is dropped", c->daemon->name);
+    drop(c);
 }
 
 static void on_client(struct watch *w, short revents)
@@ -194,16 +231,35 @@ static void accept_one(struct daemon *d, int fd)
         return;
     }
     *c = (struct client){.watch = {.fn = on_client, .fd = fd},
+                         .silent = {.fn = on_silent},
                          .next = d->clients,
                          .daemon = d,
                          .in = BUF_NULL(WIRE_HEADER_SIZE + WIRE_EXEC_MAX),
                          .out = BUF_NULL(256)};
     d->clients = c;
     d->n_clients++;
-    if (send_hello(c))
+    if (send_hello(c)) {
         drop(c);
-    else
-        watch_set(&c->watch, fd, POLLIN | POLLOUT);
+        return;
+    }
+    watch_set(&c->watch, fd, POLLIN | POLLOUT);
+    timer_set(&c->silent, REQUEST_MS);
+}
+
+static void on_accept_again(struct timer *t)
+{
+    struct daemon *d = container_of(t, struct daemon, accept_again);
+
+    watch_set(&d->listening, d->listener, POLLIN);
+}
+
+/* Without a descriptor left the listener would fire for ever. */
+static void pause_listening(struct daemon *d, int error)
+{
+    log_error("%s: cannot take a client: %s", d->name, strerror(error));
+    watch_stop(&d->listening);
+    d->accept_again.fn = on_accept_again;
+    timer_set(&d->accept_again, ACCEPT_AGAIN_MS);
 }
 
 static void on_listener(struct watch *w, short revents)
@@ -214,6 +270,8 @@ static void on_listener(struct watch *w, short revents)
     for (int budget = 64; budget > 0; budget--) {
         int fd = accept4(d->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+        if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+            pause_listening(d, errno);
         if (fd < 0)
             return;
         accept_one(d, fd);
@@ -251,6 +309,15 @@ static void remove_link(const struct daemon *d, const char *prefix, const char *
         unlink(path);
 }
 
+/* Who is in group qubes may call; where there is no such group, or no right, it stays as it is. */
+static void open_to_group(const char *path)
+{
+    const struct group *g = geteuid() == 0 ? getgrnam("qubes") : NULL;
+
+    if (g && lchown(path, (uid_t)-1, g->gr_gid) < 0)
+        log_warning("%s: cannot be given to group qubes: %s", path, strerror(errno));
+}
+
 int clients_listen(struct daemon *d)
 {
     char path[PATH_SIZE], number[16];
@@ -266,6 +333,7 @@ int clients_listen(struct daemon *d)
         log_error("%s: cannot serve %s: %s", d->name, path, strerror(-r));
         return r;
     }
+    open_to_group(path);
     make_link(d, "", d->name);
     make_link(d, "uuid:", d->uuid);
     d->listening.fn = on_listener;
@@ -277,6 +345,7 @@ void clients_stop(struct daemon *d)
 {
     char path[PATH_SIZE], number[16];
 
+    timer_stop(&d->accept_again);
     if (d->listener >= 0) {
         watch_stop(&d->listening);
         close_fd(&d->listener);

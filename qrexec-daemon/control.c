@@ -12,9 +12,18 @@
 
 #include <errno.h>
 
-#define OUT_MAX (8U << 20) /* an agent that reads nothing is given up at this */
+#define OUT_MAX       (16U << 20) /* what clients may make us hold for an agent that reads slowly */
+#define OUT_FULL      (64U << 10) /* the agent's own messages are not read while this much waits */
+#define PAUSE_MS      10
+#define PAUSE_MOST_MS 10000
 
 static void arm(struct daemon *d);
+
+/* A peer that can never be understood is not asked all the time. */
+static void note_trouble(struct control *c, bool misbehaved)
+{
+    c->pause = !misbehaved ? PAUSE_MS : c->pause * 2 < PAUSE_MOST_MS ? c->pause * 2 : PAUSE_MOST_MS;
+}
 
 static void lose_agent(struct daemon *d, const char *why)
 {
@@ -37,8 +46,7 @@ static int queue(struct daemon *d, const void *data, size_t n)
     int r = buf_append(&d->control.out, data, n);
 
     if (!r)
-        timer_set(&d->control.timer,
-                  0); /* written with the next turn: never from inside a handler */
+        timer_set(&d->control.timer, 0); /* with the next turn: never from inside a handler */
     return r;
 }
 
@@ -164,6 +172,8 @@ static int read_messages(struct daemon *d)
     int e = 0;
 
     for (int budget = 16; budget > 0; budget--) {
+        if (vchan_state(c->vchan) == VCHAN_CONNECTED && buf_len(&c->out) >= OUT_FULL)
+            return 0; /* read on when it has taken its answers */
         room = buf_room(&c->in);
         if (buf_reserve(&c->in, room, &p))
             return -ENOMEM;
@@ -212,10 +222,12 @@ static void turn(struct daemon *d)
         r = read_messages(d);
     if (!r && c->vchan && vchan_state(c->vchan) == VCHAN_CONNECTED)
         r = write_messages(c);
-    if (r && c->vchan)
+    if (r && c->vchan) {
+        note_trouble(c, r == -EPROTO);
         lose_agent(d, r == -EPIPE ? "it closed" : strerror(-r));
+    }
     if (!c->vchan)
-        timer_set(&c->timer, 10);
+        timer_set(&c->timer, c->pause);
     else
         arm(d);
 }
@@ -236,7 +248,13 @@ static void arm(struct daemon *d)
     struct control *c = &d->control;
     int ms = vchan_timeout(c->vchan);
 
-    watch_set(&c->watch, vchan_fd(c->vchan), vchan_events(c->vchan, true, buf_len(&c->out) > 0));
+    if (vchan_state(c->vchan) == VCHAN_CLOSED) {
+        watch_stop(&c->watch); /* it is read until it says so itself */
+        ms = 0;
+    } else {
+        watch_set(&c->watch, vchan_fd(c->vchan),
+                  vchan_events(c->vchan, buf_len(&c->out) < OUT_FULL, buf_len(&c->out) > 0));
+    }
     if (ms >= 0)
         timer_set(&c->timer, (uint64_t)ms);
 }
@@ -248,6 +266,8 @@ int control_start(struct daemon *d)
 
     c->watch.fn = on_watch;
     c->timer.fn = on_timer;
+    if (!c->pause)
+        c->pause = PAUSE_MS;
     if (r)
         return r;
     c->in = BUF_NULL(WIRE_CONTROL_MAX);

@@ -1,7 +1,14 @@
-/* qrexec-daemon: options, start, the loop. See daemon.h. */
+/*
+ * qrexec-daemon: options, start, the loop. See daemon.h.
+ *
+ * In the background the parent waits until the agent has answered, so that who starts a domain
+ * knows by its exit code that calls will reach it.
+ */
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
 #include "libqrexec/base/notify.h"
+#include "libqrexec/base/sandbox.h"
+#include "libqrexec/base/spawn.h"
 #include "qrexec-daemon/daemon.h"
 
 #include <errno.h>
@@ -9,21 +16,54 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
+#define EXIT_TROUBLE    1
+#define EXIT_USAGE      2
 #define EXIT_TIMEOUT    3
 #define STARTUP_SECONDS 60
-#define DEFAULT_PROGRAM "/usr/bin/qrexec-policy-exec"
+#define DEFAULT_USER    "user"
 
-static int parent_fd = -1; /* told when we serve, where we went into the background */
+struct start {
+    bool direct;  /* stay in the foreground */
+    bool no_wait; /* the parent does not wait for the agent */
+    uint64_t limit_ms;
+    int parent; /* told when the agent has answered; -1 */
+};
 
-/* ---- Start ---- */
-
+static struct start start = {.parent = -1};
 static struct timer startup;
+
+static const char help[] =
+    "usage: qrexec-daemon [options] -u UUID DOMID NAME [DEFAULT_USER]\n"
+    "  -u, --uuid=UUID           the domain's\n"
+    "  -D, --direct              stay in the foreground, log to stderr\n"
+    "  -q                        say less\n"
+    "  -p, --policy-program=P    asked when the policy service does not decide\n"
+    "      --socket-dir=DIR      where to serve (/run/qubes)\n"
+    "      --root=DIR            a private instance\n"
+    "Environment: QREXEC_STARTUP_TIMEOUT (seconds, 60; exit code 3 past it),\n"
+    "QREXEC_STARTUP_NOWAIT (return at once, no limit).\n";
+
+static int usage(const char *why)
+{
+    log_error("%s", why);
+    fputs(help, stderr);
+    return EXIT_USAGE;
+}
+
+static void tell_parent(void)
+{
+    if (start.parent >= 0 && write(start.parent, "", 1) < 0)
+        log_debug("who started us is gone");
+    close_fd(&start.parent);
+}
 
 static void on_startup_timeout(struct timer *t)
 {
     (void)t;
-    log_error("no agent answered in time; the domain's log says more");
+    log_error("the agent did not answer in %llu s; the domain's own log says more",
+              (unsigned long long)start.limit_ms / 1000);
     loop_quit(EXIT_TIMEOUT);
 }
 
@@ -32,19 +72,52 @@ static void on_ready(struct daemon *d)
     (void)d;
     timer_stop(&startup);
     (void)notify_send("READY=1");
-    if (parent_fd >= 0 && write(parent_fd, "", 1) < 0)
-        log_warning("who started us is gone");
-    close_fd(&parent_fd);
+    tell_parent();
 }
 
-static int usage(int code)
+/* It stands in paths and in what services are told. */
+static bool name_is_valid(const char *name)
 {
-    fprintf(code ? stderr : stdout, "usage: qrexec-daemon [-q] [-D] [--root=DIR] "
-                                    "[--socket-dir=DIR] [-p PROGRAM] -u UUID DOMID NAME [USER]\n");
-    return code;
+    return *name && *name != '.' && strlen(name) < WIRE_NAME_SIZE &&
+           wire_text_allowed(WIRE_CHARS_NAME, wire_text(name));
 }
 
-static int parse(int argc, char **argv, struct daemon *d, bool *direct)
+static int read_arguments(int argc, char **argv, struct daemon *d, const char *uuid)
+{
+    if (!uuid)
+        return usage("-u is missing");
+    if (argc < 2 || argc > 3)
+        return usage("DOMID and NAME are needed, and at most a user");
+    if (parse_u32(argv[0], INT32_MAX, &d->domid) || !d->domid)
+        return usage("DOMID is a number from 1 on");
+    d->uuid = str_starts(uuid, "uuid:") ? uuid + strlen("uuid:") : uuid;
+    d->name = argv[1];
+    d->default_user = argc == 3 ? argv[2] : DEFAULT_USER;
+    if (!name_is_valid(d->name) || !name_is_valid(d->uuid))
+        return usage("that is no name, or no UUID, of a domain");
+    return -1;
+}
+
+static int set_paths(struct daemon *d, const char *root, const char *socket_dir,
+                     const char *program)
+{
+    static char program_path[PATH_SIZE];
+    int r = paths_init(root, PATHS_DAEMON);
+
+    if (!r)
+        r = socket_dir ? format(d->socket_dir, PATH_SIZE, "%s", socket_dir)
+                       : path_get(d->socket_dir, "/run/qubes");
+    if (!r)
+        r = program ? format(program_path, PATH_SIZE, "%s", program)
+                    : path_program(program_path, PATH_BIN, "qrexec-policy-exec");
+    if (r)
+        return usage("--root takes an absolute path, and none may be too long");
+    program_init(&d->program, program_path);
+    return -1;
+}
+
+/* -1: go on; else the exit code. */
+static int read_options(int argc, char **argv, struct daemon *d)
 {
     static const struct option longs[] = {{"root", required_argument, NULL, 'r'},
                                           {"socket-dir", required_argument, NULL, 's'},
@@ -54,108 +127,140 @@ static int parse(int argc, char **argv, struct daemon *d, bool *direct)
                                           {"quiet", no_argument, NULL, 'q'},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
-    const char *root = NULL, *socket_dir = NULL, *uuid = NULL;
+    const char *root = NULL, *socket_dir = NULL, *uuid = NULL, *program = NULL;
     int c, r;
 
     while ((c = getopt_long(argc, argv, "qp:Du:h", longs, NULL)) != -1)
         switch (c) {
         case 'r': root = optarg; break;
         case 's': socket_dir = optarg; break;
-        case 'p': d->policy_program = optarg; break;
-        case 'D': *direct = true; break;
+        case 'p': program = optarg; break;
+        case 'D': start.direct = true; break;
         case 'u': uuid = optarg; break;
-        case 'q': break;
-        case 'h': return usage(0);
-        default: return usage(2);
+        case 'q': break; /* there is nothing that it could leave out */
+        case 'h': fputs(help, stdout); return 0;
+        default: fputs(help, stderr); return EXIT_USAGE;
         }
-    if (!uuid || argc - optind < 2 || argc - optind > 3 ||
-        parse_u32(argv[optind], INT32_MAX, &d->domid) || !d->domid)
-        return usage(2);
-    d->uuid = str_starts(uuid, "uuid:") ? uuid + strlen("uuid:") : uuid;
-    d->name = argv[optind + 1];
-    d->default_user = argc - optind == 3 ? argv[optind + 2] : "user";
-    r = paths_init(root, PATHS_DAEMON);
-    if (!r)
-        r = socket_dir ? format(d->socket_dir, PATH_SIZE, "%s", socket_dir)
-                       : path_get(d->socket_dir, "/run/qubes");
-    if (r)
-        log_error("--root and --socket-dir take absolute paths");
-    return r ? 2 : -1;
+    r = read_arguments(argc - optind, argv + optind, d, uuid);
+    return r >= 0 ? r : set_paths(d, root, socket_dir, program);
 }
 
-/* Parent: waits until the child serves or ends. Child: goes on, -1. */
+static void read_environment(void)
+{
+    const char *text = getenv("QREXEC_STARTUP_TIMEOUT"), *no_wait = getenv("QREXEC_STARTUP_NOWAIT");
+    uint32_t seconds = STARTUP_SECONDS;
+
+    if (text && parse_u32(text, 1000000, &seconds))
+        log_warning("QREXEC_STARTUP_TIMEOUT=%s is no number of seconds; %d is used", text,
+                    STARTUP_SECONDS);
+    start.limit_ms = seconds * 1000ULL;
+    start.no_wait = no_wait && *no_wait;
+}
+
+/* What is said from now on goes to the domain's log. */
+static void open_log(const struct daemon *d)
+{
+    char path[PATH_SIZE];
+    int fd = -1, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (path_get(path, "/var/log/qubes") == 0)
+        (void)mkdir_all(path, 0755);
+    if (path_get(path, "/var/log/qubes/qrexec.%s.log", d->name) == 0)
+        fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+    if (fd < 0)
+        log_warning("%s: %s; messages stay on stderr", path, strerror(errno));
+    if (null >= 0)
+        (void)dup2(null, STDIN_FILENO);
+    if (fd >= 0 && (dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0))
+        log_warning("%s: %s", path, strerror(errno));
+    close_fd(&fd);
+    close_fd(&null);
+}
+
+/* Parent: until the child serves, or ends: its exit code. Child: -1. */
 static int go_to_background(const struct daemon *d)
 {
-    char path[PATH_SIZE], byte;
-    int p[2], log;
+    int p[2], r;
+    char byte;
     pid_t pid;
 
     if (pipe2(p, O_CLOEXEC) < 0)
-        return 1;
+        return EXIT_TROUBLE;
     pid = fork();
-    if (pid < 0)
-        return 1;
+    if (pid < 0) {
+        log_error("cannot go to the background: %s", strerror(errno));
+        return EXIT_TROUBLE;
+    }
     if (pid > 0) {
         close(p[1]);
-        return read(p[0], &byte, 1) == 1 ? 0 : EXIT_TIMEOUT;
+        r = start.no_wait || read_full(p[0], &byte, 1) == 0 ? 0 : spawn_wait(pid);
+        return r < 0 ? EXIT_TROUBLE : r;
     }
     close(p[0]);
-    parent_fd = p[1];
+    start.parent = p[1];
     (void)setsid();
-    log = path_get(path, "/var/log/qubes/qrexec.%s.log", d->name)
-              ? -1
-              : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (log >= 0) {
-        dup2(log, STDOUT_FILENO);
-        dup2(log, STDERR_FILENO);
-        close(log);
-    }
+    signal(SIGHUP, SIG_IGN);
+    open_log(d);
     return -1;
 }
 
-static uint64_t startup_seconds(void)
+/* Each open call needs a few. */
+static void raise_limits(void)
 {
-    const char *text = getenv("QREXEC_STARTUP_TIMEOUT");
-    uint32_t v;
+    struct rlimit l;
 
-    return text && parse_u32(text, 1000000, &v) == 0 ? v : STARTUP_SECONDS;
+    if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+        l.rlim_cur = l.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &l);
+    }
+}
+
+static int serve(struct daemon *d)
+{
+    int r = loop_init();
+
+    if (!r)
+        r = sandbox_enter(SANDBOX_LAUNCHER);
+    startup.fn = on_startup_timeout;
+    if (!r && !start.no_wait)
+        timer_set(&startup, start.limit_ms);
+    if (!r)
+        r = control_start(d);
+    if (r) {
+        log_error("%s: cannot wait for its agent: %s", d->name, strerror(-r));
+        return EXIT_TROUBLE;
+    }
+    r = loop_run();
+    control_stop(d);
+    calls_deinit(d);
+    timer_stop(&startup);
+    return r;
 }
 
 int main(int argc, char **argv)
 {
-    static struct daemon d;
-    bool direct = false, no_wait = getenv("QREXEC_STARTUP_NOWAIT") != NULL;
+    static struct daemon d = {.listener = -1, .pending.most = DAEMON_CALLS_MOST};
     int r;
 
     if (argc < 1 || fd_open_standard())
-        return 1;
+        return EXIT_TROUBLE;
     log_open("qrexec-daemon", LOG_TARGET_STDERR);
     signal(SIGPIPE, SIG_IGN);
-    d.listener = -1;
-    d.policy_program = DEFAULT_PROGRAM;
-    d.pending.most = DAEMON_CALLS_MOST;
-    d.on_ready = on_ready;
-    r = parse(argc, argv, &d, &direct);
-    if (r < 0 && !direct)
-        r = go_to_background(&d);
+    r = read_options(argc, argv, &d);
     if (r >= 0)
         return r;
-    if (loop_init())
-        return 1;
+    read_environment();
+    d.on_ready = on_ready;
+    /* dom0's end finds the same instance */
+    if (*paths_root() && setenv("QREXEC_ROOT", paths_root(), 1) < 0)
+        return EXIT_TROUBLE;
+    r = start.direct ? -1 : go_to_background(&d);
+    if (r >= 0)
+        return r;
+    raise_limits();
     ports_init(&d.ports, d.domid);
-    startup.fn = on_startup_timeout;
-    if (no_wait)
-        on_ready(&d);
-    else
-        timer_set(&startup, startup_seconds() * 1000);
-    r = control_start(&d);
-    if (r) {
-        log_error("%s: cannot wait for its agent: %s", d.name, strerror(-r));
-        return 1;
-    }
-    r = loop_run();
-    control_stop(&d);
-    timer_stop(&startup);
+    r = serve(&d);
+    program_deinit(&d.program);
     ports_deinit(&d.ports);
     return r;
 }

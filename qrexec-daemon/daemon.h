@@ -17,11 +17,15 @@
 #include "libqrexec/wire/message.h"
 #include "qrexec-daemon/pending.h"
 #include "qrexec-daemon/ports.h"
+#include "qrexec-daemon/program.h"
 
-#define DAEMON_CALLS_MOST   4096 /* requests of this domain that wait at a time */
-#define DAEMON_CLIENTS_MOST 4096
+/* What one domain can make dom0 hold; what is over it is refused, with a line in the log. */
+#define DAEMON_CALLS_MOST      1024
+#define DAEMON_CALL_BYTES_MOST (16U << 20) /* of names of services */
+#define DAEMON_CLIENTS_MOST    4096
 
 struct client;
+struct orphan;
 struct running_call;
 
 struct control {
@@ -30,22 +34,28 @@ struct control {
     struct timer timer;
     struct buf in, out;
     uint32_t version; /* 0: no hello yet */
+    uint64_t pause;   /* ms before the next connection, grows while the agent misbehaves */
 };
 
 struct daemon {
     uint32_t domid;
-    const char *name, *uuid, *default_user, *policy_program;
+    const char *name, *uuid, *default_user;
     char socket_dir[PATH_SIZE];
     struct control control;
     int listener;
     struct watch listening;
+    struct timer accept_again; /* after we had no descriptor left */
     struct client *clients;
     size_t n_clients;
     struct running_call *calls;
-    size_t n_calls;
+    size_t n_calls, call_bytes;
+    struct orphan *orphans;
+    struct program program;
     uint64_t next_call; /* the last call's number, in the log */
     struct pending_table pending;
     struct ports ports;
+    uint64_t log_at, log_skipped; /* a domain cannot fill the log */
+    unsigned log_tokens;
     bool ready_once;
     void (*on_ready)(struct daemon *d); /* the agent answered for the first time */
 };
@@ -74,11 +84,11 @@ void calls_trigger(struct daemon *d, const struct wire_trigger *t);
 void calls_terminated(struct daemon *d, uint32_t domain, uint32_t port);
 /* The agent is gone, or we end. */
 void calls_stop(struct daemon *d);
-/*
- * A client wants to connect the pending request. NULL: there is none for it. The call is claimed
- * then, and hears of the client's end by calls_client_gone().
- */
-struct running_call *calls_claim(struct daemon *d, const struct wire_ident *ident);
+/* The pending request that a client may connect, or NULL. */
+struct running_call *calls_find(struct daemon *d, const struct wire_ident *ident);
+/* The client did, and the agent was told. Its end is told by calls_client_gone(). */
+void calls_claim(struct running_call *c, uint32_t domain, uint32_t port);
 void calls_client_gone(struct running_call *c);
+void calls_deinit(struct daemon *d);
 
 #endif

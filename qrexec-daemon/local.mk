@@ -1,8 +1,9 @@
 # qrexec-daemon holds no code that runs services: neither relay nor service
 noinst_LTLIBRARIES += %D%/libdaemon.la
 %C%_libdaemon_la_SOURCES = \
-	%D%/call.c %D%/call.h %D%/calls.c %D%/clients.c %D%/control.c %D%/daemon.h \
-	%D%/pending.c %D%/pending.h %D%/ports.c %D%/ports.h
+	%D%/call.c %D%/call.h %D%/calls.c %D%/calls-carry.c %D%/calls-decide.c %D%/clients.c \
+	%D%/control.c %D%/daemon.h %D%/maker.c %D%/maker.h %D%/pending.c %D%/pending.h %D%/ports.c \
+	%D%/ports.h %D%/program.c %D%/program.h %D%/running-call.h %D%/stream.c %D%/stream.h
 %C%_libdaemon_la_LIBADD = libqrexec/libvchan.la libqrexec/libwire.la libqrexec/libbase.la
 sbin_PROGRAMS += %D%/qrexec-daemon
 %C%_qrexec_daemon_SOURCES = %D%/daemon-main.c

@@ -255,18 +255,25 @@ static void the_agents_end_ends_a_call_in_every_state(void **state)
     }
 }
 
-static void only_a_call_that_waits_for_dom0_can_be_claimed(void **state)
+static void a_pending_request_can_be_claimed_once(void **state)
 {
     struct call c;
 
     (void)state;
     for (int s = 0; s < CALL_STATES; s++) {
         bring(&c, s == CALL_CONNECTING ? CALL_TO_DOM0 : CALL_TO_DISPOSABLE, (enum call_state)s);
-        assert_int_equal(call_is_claimable(&c), s == CALL_CONNECTING);
+        assert_int_equal(call_is_claimable(&c), s == CALL_DECIDING || s == CALL_CONNECTING);
     }
-    bring(&c, CALL_TO_DOM0, CALL_CONNECTING);
-    call_handle(&c, CALL_EV_CLAIMED, NULL);
-    assert_false(call_is_claimable(&c));
+    for (int s = CALL_DECIDING; s <= CALL_CONNECTING; s += CALL_CONNECTING - CALL_DECIDING) {
+        bring(&c, CALL_TO_DOM0, (enum call_state)s);
+        call_handle(&c, CALL_EV_CLAIMED, NULL);
+        assert_false(call_is_claimable(&c));
+        assert_int_equal(c.state, CALL_RUNNING);
+        assert_non_null(strstr(seen.log, "drop_policy"));
+        call_handle(&c, CALL_EV_CLIENT_GONE, NULL);
+        assert_true(seen.over);
+        assert_null(strstr(seen.log, "refuse_caller"));
+    }
 }
 
 int main(void)
@@ -283,7 +290,7 @@ int main(void)
         cmocka_unit_test(an_effect_that_does_not_start_ends_the_call),
         cmocka_unit_test(every_state_takes_every_event),
         cmocka_unit_test(the_agents_end_ends_a_call_in_every_state),
-        cmocka_unit_test(only_a_call_that_waits_for_dom0_can_be_claimed),
+        cmocka_unit_test(a_pending_request_can_be_claimed_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
