@@ -92,16 +92,18 @@ static char **saved_environment(bool with_err)
 
     while (environ[n])
         n++;
-    list = calloc(n + ARRAY_SIZE(words) + 1, sizeof(*list));
+    list = calloc(n + ARRAY_SIZE(words) + 2, sizeof(*list));
     if (!list)
         return NULL;
     for (size_t i = 0; i < n; i++)
-        if (!str_starts(environ[i], "SAVED_FD_"))
+        if (!str_starts(environ[i], "SAVED_FD_") && !str_starts(environ[i], "QREXEC_AGENT_PID="))
             list[keep++] = environ[i];
     for (int i = 0; i < (with_err ? 3 : 2); i++) {
         snprintf(words[i], sizeof(words[i]), "SAVED_FD_%d=%d", i, SAVED_IN + i);
         list[keep++] = words[i];
     }
+    snprintf(agent, sizeof(agent), "QREXEC_AGENT_PID=%d", (int)getpid());
+    list[keep] = agent;
     return list;
 }
 
@@ -109,7 +111,7 @@ static char **saved_environment(bool with_err)
 static int start_program(char **argv, struct relay_params *p)
 {
     bool with_err = getenv("PASS_LOCAL_STDERR") != NULL;
-    _cleanup_(freep) char **env = saved_environment(with_err);
+    _cleanup_(freep) char **env = program_environment(with_err);
     int in[2], out[2], r;
 
     if (!env)

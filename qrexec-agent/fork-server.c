@@ -66,6 +66,7 @@ static _Noreturn void serve(int fd)
     r = service_plan(SERVICE_PLACE_SESSION, line, &service, why);
     if (r)
         log_error("call on port %u of domain %u: %s", call.port, call.domain, why);
+    free(line);
     carry.failed = r < 0 ? SERVICE_E_TROUBLE : r;
     carry_run(&carry);
 }

@@ -41,3 +41,14 @@ tests_talk_agent_exec_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_talk_agent_trigger_test_SOURCES = tests/talk/agent-trigger-test.c \
 	tests/talk/agent-peer.c tests/talk/agent-peer.h tests/unit/test.h
 tests_talk_agent_trigger_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+
+SERVICE_TESTS = tests/unit/service/environment-test tests/unit/service/find-test \
+	tests/unit/service/settings-test
+check_PROGRAMS += $(SERVICE_TESTS)
+TESTS += $(SERVICE_TESTS)
+tests_unit_service_environment_test_SOURCES = tests/unit/service/environment-test.c tests/unit/test.h
+tests_unit_service_environment_test_LDADD = libqrexec/libservice.la $(CMOCKA_LIBS)
+tests_unit_service_find_test_SOURCES = tests/unit/service/find-test.c tests/unit/test.h
+tests_unit_service_find_test_LDADD = libqrexec/libservice.la $(CMOCKA_LIBS)
+tests_unit_service_settings_test_SOURCES = tests/unit/service/settings-test.c tests/unit/test.h
+tests_unit_service_settings_test_LDADD = libqrexec/libservice.la $(CMOCKA_LIBS)

@@ -72,17 +72,6 @@ void environment_put(struct environment *e, const char *pair)
         put(e, strdup(pair), (size_t)(eq - pair));
 }
 
-void environment_unset(struct environment *e, const char *name)
-{
-    size_t i = find(e, name, strlen(name));
-
-    if (i >= e->n)
-        return;
-    free(e->list[i]);
-    e->list[i] = e->list[--e->n];
-    e->list[e->n] = NULL;
-}
-
 const char *environment_get(const struct environment *e, const char *name)
 {
     size_t i = find(e, name, strlen(name));

@@ -17,7 +17,6 @@ void environment_deinit(struct environment *e);
 void environment_set(struct environment *e, const char *name, const char *value);
 /* A whole "NAME=VALUE". */
 void environment_put(struct environment *e, const char *pair);
-void environment_unset(struct environment *e, const char *name);
 const char *environment_get(const struct environment *e, const char *name);
 
 /*

@@ -149,7 +149,8 @@ static void allowed_call_carries_data_and_code(void **state)
 
 static void local_program_is_between_and_knows_the_callers_streams(void **state)
 {
-    static char script[] = "read x; echo got $x; echo mine >&$SAVED_FD_1; exit 3";
+    static char script[] = "read x; echo got $x; echo mine >&$SAVED_FD_1; "
+                           "[ $PPID = $QREXEC_AGENT_PID ] && exit 3";
     struct caller c = caller_start(
         WORDS((char *)"work", (char *)"test.Call", (char *)"/bin/sh", (char *)"-c", script));
     char out[1024], err[1024];
