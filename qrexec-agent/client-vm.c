@@ -82,11 +82,13 @@ static bool is_stream_socket(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type == SOCK_STREAM;
 }
 
-/* environ with the numbers of the saved descriptors. The list is the caller's, its words are not.
+/*
+ * environ with the numbers of the saved descriptors, and of the process to send SIGUSR1 to. The
+ * list is the caller's, its words are not.
  */
-static char **saved_environment(bool with_err)
+static char **program_environment(bool with_err)
 {
-    static char words[3][16];
+    static char words[3][16], agent[32];
     size_t n = 0, keep = 0;
     char **list;
 
