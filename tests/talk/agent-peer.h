@@ -60,6 +60,8 @@ void program_path(char buf[static 512], const char *name);
 void put_u32(unsigned char *p, uint32_t v);
 uint32_t get_u32(const unsigned char *p);
 void message_send(int fd, uint32_t type, const void *body, size_t len);
+/* The same to a peer that may have hung up already: a call that is over, an agent that refuses. */
+void message_try(int fd, uint32_t type, const void *body, size_t len);
 /* false: the connection ended. Fails the test after WAIT_MS. */
 bool message_read(int fd, struct message *m);
 void message_expect(int fd, uint32_t type, struct message *m);
