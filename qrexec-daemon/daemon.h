@@ -20,7 +20,7 @@
 #include "qrexec-daemon/program.h"
 
 /* What one domain can make dom0 hold; what is over it is refused, with a line in the log. */
-#define DAEMON_CALLS_MOST      1024
+#define DAEMON_CALLS_MOST      512
 #define DAEMON_CALL_BYTES_MOST (16U << 20) /* of names of services */
 #define DAEMON_CLIENTS_MOST    4096
 

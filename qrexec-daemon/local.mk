@@ -30,3 +30,22 @@ check_PROGRAMS += tests/unit/qrexec-daemon/call-test
 TESTS += tests/unit/qrexec-daemon/call-test
 tests_unit_qrexec_daemon_call_test_SOURCES = tests/unit/qrexec-daemon/call-test.c tests/unit/test.h
 tests_unit_qrexec_daemon_call_test_LDADD = %D%/libdaemon.la $(CMOCKA_LIBS)
+
+DAEMON_UNIT_TESTS = tests/unit/qrexec-daemon/pending-test tests/unit/qrexec-daemon/ports-test
+DAEMON_TALK_TESTS = tests/talk/daemon-agent-test tests/talk/daemon-calls-test tests/talk/daemon-clients-test \
+	tests/talk/daemon-disposable-test
+DAEMON_STAGE = tests/talk/daemon-stage.c tests/talk/daemon-stage.h tests/unit/test.h
+check_PROGRAMS += $(DAEMON_UNIT_TESTS) $(DAEMON_TALK_TESTS)
+TESTS += $(DAEMON_UNIT_TESTS) $(DAEMON_TALK_TESTS)
+tests_unit_qrexec_daemon_pending_test_SOURCES = tests/unit/qrexec-daemon/pending-test.c tests/unit/test.h
+tests_unit_qrexec_daemon_pending_test_LDADD = %D%/libdaemon.la $(CMOCKA_LIBS)
+tests_unit_qrexec_daemon_ports_test_SOURCES = tests/unit/qrexec-daemon/ports-test.c tests/unit/test.h
+tests_unit_qrexec_daemon_ports_test_LDADD = %D%/libdaemon.la $(CMOCKA_LIBS)
+tests_talk_daemon_agent_test_SOURCES = tests/talk/daemon-agent-test.c $(DAEMON_STAGE)
+tests_talk_daemon_agent_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_talk_daemon_calls_test_SOURCES = tests/talk/daemon-calls-test.c $(DAEMON_STAGE)
+tests_talk_daemon_calls_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_talk_daemon_clients_test_SOURCES = tests/talk/daemon-clients-test.c $(DAEMON_STAGE)
+tests_talk_daemon_clients_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_talk_daemon_disposable_test_SOURCES = tests/talk/daemon-disposable-test.c $(DAEMON_STAGE)
+tests_talk_daemon_disposable_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)

@@ -1,0 +1,303 @@
+/* qrexec-daemon and its agent: hellos, hostile messages, going and coming; its start. */
+#include "tests/talk/daemon-stage.h"
+
+#include "libqrexec/base/notify.h"
+#include "libqrexec/base/spawn.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+static void each_version_is_served_as_it_is(void **state)
+{
+    static const uint32_t versions[][2] = {{2, 2}, {3, 3}, {4, 4}, {5, 4}, {0xffffffff, 4}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+        struct stage s;
+
+        stage_begin_mute(&s);
+        expect_gone(&s, "/run/qubes/qrexec.1");
+        send_hello(s.agent, versions[i][0]);
+        expect_hello(s.agent, versions[i][1]);
+        expect_there(&s, "/run/qubes/qrexec.1");
+        expect_there(&s, "/run/qubes/qrexec.email");
+        expect_there(&s, "/run/qubes/qrexec.uuid:" STAGE_UUID);
+        stage_end(&s);
+    }
+}
+
+static void a_version_below_2_is_refused(void **state)
+{
+    struct stage s;
+
+    (void)state;
+    for (uint32_t v = 0; v < 2; v++) {
+        stage_begin_mute(&s);
+        send_hello(s.agent, v);
+        expect_closed(s.agent);
+        expect_gone(&s, "/run/qubes/qrexec.1");
+        stage_end(&s);
+    }
+}
+
+/* A talk of one message that ends the connection; the next agent is served. */
+static void ends_it(struct stage *s, uint32_t type, const struct bytes *body)
+{
+    send_message(s->agent, type, body);
+    expect_closed(s->agent);
+    expect_gone(s, "/run/qubes/qrexec.1");
+    agent_restart(s);
+    expect_there(s, "/run/qubes/qrexec.1");
+}
+
+static struct bytes zeroes(size_t n)
+{
+    struct bytes b = {.len = n};
+
+    return b;
+}
+
+static void a_message_that_may_not_come_ends_the_connection(void **state)
+{
+    struct bytes b = zeroes(4);
+    struct stage s;
+
+    (void)state;
+    stage_begin(&s, 4);
+    b.data[0] = 4;
+    ends_it(&s, HELLO, &b);
+    ends_it(&s, 0x999, &b);
+    ends_it(&s, EXEC, &b);
+    ends_it(&s, REFUSED, &b);
+    b = zeroes(7);
+    ends_it(&s, TERMINATED, &b);
+    b = zeroes(9);
+    ends_it(&s, TERMINATED, &b);
+    b = zeroes(160);
+    ends_it(&s, TRIGGER4, &b);
+    b = zeroes(160 + 65001);
+    ends_it(&s, TRIGGER4, &b);
+    b = zeroes(128);
+    ends_it(&s, TRIGGER2, &b);
+    stage_end(&s);
+}
+
+static void a_length_is_refused_before_its_body_comes(void **state)
+{
+    const uint32_t header[2] = {TRIGGER4, 0xffffffff};
+    struct stage s;
+
+    (void)state;
+    stage_begin(&s, 4);
+    send_bytes(s.agent, header, sizeof(header));
+    expect_closed(s.agent);
+    agent_restart(&s);
+    stage_end(&s);
+}
+
+static void a_message_of_a_newer_version_ends_an_older_connection(void **state)
+{
+    struct stage s;
+
+    (void)state;
+    stage_begin(&s, 3);
+    send_trigger(s.agent, "", "work", "SOCKET1", "test.Echo");
+    expect_closed(s.agent);
+    stage_end(&s);
+}
+
+static void nothing_may_come_before_the_hello(void **state)
+{
+    struct stage s;
+
+    (void)state;
+    stage_begin_mute(&s);
+    send_trigger(s.agent, "", "work", "SOCKET1", "test.Echo");
+    expect_closed(s.agent);
+    stage_end(&s);
+}
+
+static void messages_may_come_in_pieces(void **state)
+{
+    struct bytes b = {.len = 0};
+    struct stage s;
+
+    (void)state;
+    stage_begin(&s, 4);
+    put_u32(&b, TRIGGER4);
+    put_u32(&b, 64 + 64 + 32 + 10);
+    put_field(&b, "", 64);
+    put_field(&b, "work", 64);
+    put_field(&b, "SOCKET1", 32);
+    put_field(&b, "test.Echo", 10);
+    for (size_t i = 0; i < b.len; i++)
+        send_bytes(s.agent, b.data + i, 1);
+    policy_answers(&s, "intended_target=work\n", "result=deny\n");
+    expect_refused(s.agent, "SOCKET1");
+    stage_end(&s);
+}
+
+static void an_agent_that_reads_nothing_is_not_read_from(void **state)
+{
+    struct stage s;
+    int size = 4096;
+    struct bytes b = {.len = 0};
+    size_t sent = 0;
+
+    (void)state;
+    stage_begin(&s, 4);
+    (void)setsockopt(s.agent, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    assert_int_equal(fd_set_nonblock(s.agent, true), 0);
+    put_u32(&b, TRIGGER4);
+    put_u32(&b, 64 + 64 + 32 + 1);
+    put_field(&b, "", 160 + 1); /* no service: refused without asking */
+    while (sent < 200000) {
+        struct pollfd p = {.fd = s.agent, .events = POLLOUT};
+
+        if (poll(&p, 1, 300) != 1 || write(s.agent, b.data, b.len) != (ssize_t)b.len)
+            break;
+        sent++;
+    }
+    assert_true(sent < 200000); /* it stopped reading: what it must hold is limited */
+    assert_true(sent > 100);
+    assert_int_equal(fd_set_nonblock(s.agent, false), 0);
+    expect_refused(s.agent, "");
+    stage_end(&s);
+}
+
+static pid_t start_in_background(struct stage *s, const char *name, const char *value)
+{
+    static const char *const none[] = {NULL};
+    pid_t pid;
+
+    setenv(name, value, 1);
+    pid = stage_spawn(s, none, -1);
+    unsetenv(name);
+    return pid;
+}
+
+static void drop_stage(struct stage *s)
+{
+    close_fd(&s->agent);
+    close_fd(&s->control);
+    close_fd(&s->policy);
+    test_rmdir(s->root);
+}
+
+static void without_an_agent_in_time_it_exits_3(void **state)
+{
+    struct stage s;
+
+    (void)state;
+    stage_prepare(&s);
+    assert_int_equal(spawn_wait(start_in_background(&s, "QREXEC_STARTUP_TIMEOUT", "1")), 3);
+    drop_stage(&s);
+}
+
+/* The daemon in the background ends with the stage: its pid comes from the socket's peer. */
+static void end_background(struct stage *s)
+{
+    pid_t pid = 0;
+    uid_t uid;
+
+    assert_int_equal(unix_peer(s->agent, &pid, &uid), 0);
+    assert_int_equal(kill(pid, SIGTERM), 0);
+    expect_closed(s->agent);
+    drop_stage(s);
+}
+
+static void in_the_background_it_returns_when_the_agent_has_answered(void **state)
+{
+    struct stage s;
+    pid_t pid;
+
+    (void)state;
+    stage_prepare(&s);
+    pid = start_in_background(&s, "QREXEC_STARTUP_TIMEOUT", "20");
+    s.agent = stage_accept(s.control);
+    assert_int_equal(poll(NULL, 0, 50), 0);
+    expect_gone(&s, "/run/qubes/qrexec.1");
+    send_hello(s.agent, 4);
+    expect_hello(s.agent, 4);
+    assert_int_equal(spawn_wait(pid), 0);
+    expect_there(&s, "/run/qubes/qrexec.email");
+    expect_there(&s, "/var/log/qubes/qrexec.email.log");
+    end_background(&s);
+}
+
+static void nowait_returns_at_once(void **state)
+{
+    struct stage s;
+
+    (void)state;
+    stage_prepare(&s);
+    assert_int_equal(spawn_wait(start_in_background(&s, "QREXEC_STARTUP_NOWAIT", "1")), 0);
+    s.agent = stage_accept(s.control);
+    end_background(&s);
+}
+
+static void it_is_ready_when_the_agent_has_answered(void **state)
+{
+    static const char *const options[] = {"-D", NULL};
+    struct stage s;
+    char text[64] = "";
+    int notices;
+
+    (void)state;
+    stage_prepare(&s);
+    {
+        _cleanup_(freep) char *path = stage_path(&s, "/notify");
+
+        assert_int_equal(notify_server(path, &notices), 0);
+        setenv("NOTIFY_SOCKET", path, 1);
+        s.daemon = stage_spawn(&s, options, -1);
+        unsetenv("NOTIFY_SOCKET");
+    }
+    s.agent = stage_accept(s.control);
+    expect_silence(notices);
+    send_hello(s.agent, 4);
+    expect_hello(s.agent, 4);
+    {
+        struct pollfd p = {.fd = notices, .events = POLLIN};
+
+        assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+    }
+    assert_true(read(notices, text, sizeof(text) - 1) > 0);
+    assert_non_null(strstr(text, "READY=1"));
+    close(notices);
+    stage_end(&s);
+}
+
+static void bad_options_are_said(void **state)
+{
+    static const char *const cases[][4] = {{"--what"}, {"-D", "extra"}, {"--socket-dir"}};
+    struct stage s;
+
+    (void)state;
+    stage_prepare(&s);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        assert_int_equal(spawn_wait(stage_spawn(&s, cases[i], -1)), 2);
+    drop_stage(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_version_is_served_as_it_is),
+        cmocka_unit_test(a_version_below_2_is_refused),
+        cmocka_unit_test(a_message_that_may_not_come_ends_the_connection),
+        cmocka_unit_test(a_length_is_refused_before_its_body_comes),
+        cmocka_unit_test(a_message_of_a_newer_version_ends_an_older_connection),
+        cmocka_unit_test(nothing_may_come_before_the_hello),
+        cmocka_unit_test(messages_may_come_in_pieces),
+        cmocka_unit_test(an_agent_that_reads_nothing_is_not_read_from),
+        cmocka_unit_test(without_an_agent_in_time_it_exits_3),
+        cmocka_unit_test(in_the_background_it_returns_when_the_agent_has_answered),
+        cmocka_unit_test(nowait_returns_at_once),
+        cmocka_unit_test(it_is_ready_when_the_agent_has_answered),
+        cmocka_unit_test(bad_options_are_said),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,106 @@
+/* Data ports: who allots which, and when one is free again. */
+#include "tests/unit/test.h"
+
+#include "qrexec-daemon/ports.h"
+
+static uint32_t allot(struct ports *p, uint32_t domain)
+{
+    uint32_t port = 0;
+
+    assert_int_equal(ports_allot(p, domain, &port), 0);
+    return port;
+}
+
+static void dom0_gets_the_lowest_free_port(void **state)
+{
+    struct ports p;
+
+    (void)state;
+    ports_init(&p, 7);
+    for (uint32_t port = 513; port < 520; port++)
+        assert_int_equal(allot(&p, 0), port);
+    assert_true(ports_release(&p, 0, 515));
+    assert_true(ports_release(&p, 0, 514));
+    assert_int_equal(allot(&p, 0), 514);
+    assert_int_equal(allot(&p, 0), 515);
+    assert_int_equal(allot(&p, 0), 520);
+    ports_deinit(&p);
+}
+
+static void two_daemons_never_allot_the_same(void **state)
+{
+    struct ports low, high;
+
+    (void)state;
+    ports_init(&low, 3);
+    ports_init(&high, 9);
+    for (uint32_t i = 0; i < 500; i++) {
+        assert_int_equal(allot(&low, 9), 514 + 2 * i);
+        assert_int_equal(allot(&high, 3), 513 + 2 * i);
+    }
+    ports_deinit(&low);
+    ports_deinit(&high);
+}
+
+static void each_peer_has_its_own(void **state)
+{
+    struct ports p;
+
+    (void)state;
+    ports_init(&p, 3);
+    assert_int_equal(allot(&p, 0), 513);
+    assert_int_equal(allot(&p, 1), 513);
+    assert_int_equal(allot(&p, 4), 514);
+    assert_int_equal(allot(&p, 5), 514);
+    assert_false(ports_release(&p, 4, 513));
+    assert_true(ports_release(&p, 1, 513));
+    assert_int_equal(allot(&p, 0), 514);
+    ports_deinit(&p);
+}
+
+static void only_what_was_allotted_is_released(void **state)
+{
+    static const uint32_t never[] = {0, 1, 512, 514, 768, 65535, 65536, 0xffffffff};
+    struct ports p;
+
+    (void)state;
+    ports_init(&p, 3);
+    assert_false(ports_release(&p, 0, 513));
+    assert_int_equal(allot(&p, 0), 513);
+    for (size_t i = 0; i < ARRAY_SIZE(never); i++)
+        assert_false(ports_release(&p, 0, never[i]));
+    assert_true(ports_release(&p, 0, 513));
+    assert_false(ports_release(&p, 0, 513));
+    ports_deinit(&p);
+}
+
+static void ports_run_out_and_come_back(void **state)
+{
+    struct ports p;
+    uint32_t port, last = 0;
+    int r;
+
+    (void)state;
+    ports_init(&p, 3);
+    while ((r = ports_allot(&p, 0, &port)) == 0)
+        last = port;
+    assert_int_equal(r, PORTS_E_NONE);
+    assert_int_equal(last, PORT_LAST);
+    assert_true(ports_release(&p, 0, 40000));
+    assert_int_equal(allot(&p, 0), 40000);
+    assert_int_equal(allot(&p, 9), 514);
+    ports_deinit(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dom0_gets_the_lowest_free_port),
+        cmocka_unit_test(two_daemons_never_allot_the_same),
+        cmocka_unit_test(each_peer_has_its_own),
+        cmocka_unit_test(only_what_was_allotted_is_released),
+        cmocka_unit_test(ports_run_out_and_come_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
