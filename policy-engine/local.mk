@@ -2,7 +2,8 @@
 noinst_LTLIBRARIES += %D%/lib/libpolicy.la
 %C%_lib_libpolicy_la_SOURCES = \
 	%D%/lib/ask.c %D%/lib/common.c %D%/lib/common.h %D%/lib/decide.c %D%/lib/decide.h \
-	%D%/lib/domains.c %D%/lib/domains.h %D%/lib/explain.c %D%/lib/files.c %D%/lib/files.h %D%/lib/lines.c %D%/lib/lines.h \
+	%D%/lib/domains.c %D%/lib/domains.h %D%/lib/explain.c %D%/lib/files.c %D%/lib/files.h \
+	%D%/lib/index.c %D%/lib/index.h %D%/lib/lines.c %D%/lib/lines.h \
 	%D%/lib/load.c %D%/lib/match.c %D%/lib/match.h %D%/lib/names.c %D%/lib/names.h %D%/lib/policy.c \
 	%D%/lib/policy.h %D%/lib/regex.c %D%/lib/regex.h %D%/lib/rule-parse.c %D%/lib/rules.h \
 	%D%/lib/token.c %D%/lib/token.h
@@ -28,3 +29,14 @@ sbin_PROGRAMS += %D%/qrexec-policy-daemon
 bin_PROGRAMS += %D%/qrexec-policy-exec
 %C%_qrexec_policy_exec_SOURCES = %D%/qrexec-policy-exec.c
 %C%_qrexec_policy_exec_LDADD = %D%/libpolicyservice.la libqrexec/libloop.la
+
+POLICY_TESTS = \
+	tests/unit/policy-engine/lib/lines-test tests/unit/policy-engine/lib/load-test
+check_PROGRAMS += $(POLICY_TESTS)
+TESTS += $(POLICY_TESTS)
+POLICY_TESTS_LDADD = %D%/lib/libpolicy.la libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_unit_policy_engine_lib_lines_test_SOURCES = tests/unit/policy-engine/lib/lines-test.c
+tests_unit_policy_engine_lib_lines_test_LDADD = $(POLICY_TESTS_LDADD)
+tests_unit_policy_engine_lib_load_test_SOURCES = \
+	tests/unit/policy-engine/lib/fixture.h tests/unit/policy-engine/lib/load-test.c
+tests_unit_policy_engine_lib_load_test_LDADD = $(POLICY_TESTS_LDADD)

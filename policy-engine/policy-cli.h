@@ -13,7 +13,9 @@ struct cli {
     char default_dirs[3][4096];
 };
 
-/* Options that all commands take; words stay at optind. 0, or the exit code to end with. */
+#define CLI_END (-1) /* what was asked for is done (help): end with 0 */
+
+/* Options that all commands take; words stay at optind. 0, CLI_END, or the exit code to end with. */
 int cli_options(int argc, char **argv, struct cli *c, const char *usage);
 struct policy_source cli_source(const struct cli *c);
 /* Domains of the file, or the spawner's. 0 or an exit code; the user was told. */

@@ -47,7 +47,7 @@ int cli_options(int argc, char **argv, struct cli *c, const char *text)
     while ((o = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
         if (o == 'h' || o == '?' || (o == 'p' && n == CLI_DIRS_MAX)) {
             fprintf(o == 'h' ? stdout : stderr, "usage: qrexec-policy %s\n", text);
-            return o == 'h' ? 0 : 2;
+            return o == 'h' ? CLI_END : 2;
         }
         if (o == 'p')
             c->dirs[n++] = optarg;
@@ -97,6 +97,13 @@ int cli_domains(const struct cli *c, struct policy_domains **ret)
     return r ? 1 : 0;
 }
 
+static int run(size_t i, int argc, char **argv)
+{
+    int r = commands[i].run(argc, argv);
+
+    return r == CLI_END ? 0 : r;
+}
+
 int main(int argc, char **argv)
 {
     char path[PATH_SIZE];
@@ -116,7 +123,7 @@ int main(int argc, char **argv)
         return usage(stdout, 0);
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
         if (str_equal(argv[1], commands[i].name))
-            return commands[i].run(argc - 1, argv + 1);
+            return run(i, argc - 1, argv + 1);
     if (path_program(path, PATH_BIN, "qrexec-policy-exec") == 0)
         execv(path, argv);
     log_error("\"%s\" is no command, and %s cannot be run: %s", argv[1], path, strerror(errno));

@@ -5,6 +5,7 @@
  * A set of places: every domain, every domain's @dispvm: form, @dispvm, @adminvm.
  */
 #include "policy-engine/lib/decide.h"
+#include "policy-engine/lib/index.h"
 
 struct set {
     bool *has; /* n domains, n disposables, then @dispvm and @adminvm */
@@ -79,9 +80,10 @@ static void put_token(struct set *s, const struct policy_domains *d, struct span
 static void collect(struct match *m, struct set *s)
 {
     const struct policy *p = m->policy;
+    struct walk w = walk_start(p, m->service, m->argument, true);
+    const struct rule *r;
 
-    for (size_t i = p->n; i-- > 0;) {
-        const struct rule *r = &p->rules[i];
+    while ((r = walk_next(&w))) {
         enum match_column c = match_rule(m, r);
 
         if (c == MATCH_ALL || c == MATCH_TARGET)
@@ -202,7 +204,9 @@ int ask_choices(struct match *m, const struct rule *rule, struct policy_verdict 
 
     if (r)
         return r;
-    if (!v->n_choices)
+    if (m->regex_limit) /* the rule that gave up might have taken choices away */
+        policy_verdict_deny(v, POLICY_REASON_REGEX_LIMIT);
+    else if (!v->n_choices)
         policy_verdict_deny(v, POLICY_REASON_NO_TARGET);
     else
         choose_default(m, rule, v);

@@ -3,6 +3,7 @@
  * has notify yes unless the rule's own notify counts (reasons policy and autostart).
  */
 #include "policy-engine/lib/decide.h"
+#include "policy-engine/lib/index.h"
 
 #include <stdio.h>
 
@@ -71,6 +72,14 @@ static bool may_speak_for(const struct policy_domains *d, const char *relay, con
     return strcmp(dom->relayvm, relay) == 0 || (by && domains_find(d, span_of(dom->relayvm)) == by);
 }
 
+/* A source is a domain: a keyword in its place would match the rules that name that keyword. */
+static bool is_source(const char *source)
+{
+    enum token_kind kind = token_kind(span_of(source));
+
+    return kind == TOKEN_NAME || kind == TOKEN_UUID || kind == TOKEN_ADMINVM;
+}
+
 bool decide_prepare(struct match *m, const struct policy_request *request, struct policy_verdict *v)
 {
     const char *argument = request->argument ? request->argument : "+";
@@ -85,6 +94,10 @@ bool decide_prepare(struct match *m, const struct policy_request *request, struc
         return false;
     }
     v->requested_target = target;
+    if (!is_source(v->source)) {
+        policy_verdict_deny(v, POLICY_REASON_INVALID_SOURCE);
+        return false;
+    }
     if (request->requested_source && *request->requested_source) {
         if (!may_speak_for(m->domains, request->source, request->requested_source)) {
             policy_verdict_deny(v, POLICY_REASON_INVALID_SOURCE);
@@ -163,7 +176,8 @@ static int finish_allow(const struct match *m, const struct policy_request *q,
 {
     int r = 0;
 
-    if (!q->just_evaluate && strcmp(v->source, v->target) == 0) {
+    if (!q->just_evaluate &&
+        span_equal(token_canonical(span_of(v->source)), token_canonical(span_of(v->target)))) {
         policy_verdict_deny(v, POLICY_REASON_LOOPBACK);
         return 0;
     }
@@ -227,25 +241,36 @@ static int decide_rule(struct match *m, const struct rule *rule, const struct po
     return 0;
 }
 
+static int decide_by_rules(struct match *m, const struct policy_request *q,
+                           struct policy_verdict *v)
+{
+    struct walk w = walk_start(m->policy, m->service, m->argument, false);
+    const struct rule *rule;
+
+    while ((rule = walk_next(&w))) {
+        bool all = match_rule(m, rule) == MATCH_ALL;
+
+        if (m->regex_limit) {
+            v->rule = (uint32_t)(rule - m->policy->rules);
+            v->rule_file = rule_text(m->policy, rule->file);
+            v->rule_line = rule->line;
+            policy_verdict_deny(v, POLICY_REASON_REGEX_LIMIT);
+            return 0;
+        }
+        if (all)
+            return decide_rule(m, rule, q, v);
+    }
+    policy_verdict_deny(v, POLICY_REASON_NO_MATCH);
+    return 0;
+}
+
 int policy_decide(const struct policy *p, const struct policy_domains *d,
                   const struct policy_request *q, struct policy_verdict *ret)
 {
     struct match m = {.policy = p, .domains = d};
     struct policy_verdict v = {0};
-    size_t i = p->n;
-    int r = 0;
+    int r = decide_prepare(&m, q, &v) ? decide_by_rules(&m, q, &v) : 0;
 
-    if (decide_prepare(&m, q, &v)) {
-        for (i = 0; i < p->n && !m.regex_limit; i++)
-            if (match_rule(&m, &p->rules[i]) == MATCH_ALL)
-                break;
-        if (m.regex_limit)
-            policy_verdict_deny(&v, POLICY_REASON_REGEX_LIMIT);
-        else if (i == p->n)
-            policy_verdict_deny(&v, POLICY_REASON_NO_MATCH);
-        else
-            r = decide_rule(&m, &p->rules[i], q, &v);
-    }
     if (r) {
         policy_verdict_deinit(&v);
         return r;

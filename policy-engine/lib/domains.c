@@ -105,7 +105,8 @@ int policy_domains_add(struct policy_domains *d, const struct policy_domain *dom
 
 struct policy_domains *policy_domains_ref(struct policy_domains *d)
 {
-    d->refs++;
+    if (d)
+        d->refs++;
     return d;
 }
 

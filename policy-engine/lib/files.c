@@ -75,8 +75,10 @@ static int read_disk(const char *path, char **ret, size_t *ret_len)
 
     if (fd < 0)
         return -errno;
-    if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode))
-        r = S_ISDIR(st.st_mode) ? -EISDIR : -errno;
+    if (fstat(fd, &st) < 0)
+        r = -errno;
+    else if (!S_ISREG(st.st_mode)) /* a pipe would read as an empty file */
+        r = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
     while (!r && got > 0) {
         if (len + 4096 > cap) {
             char *p = realloc(data, cap = cap ? cap * 2 : 8192);
@@ -151,6 +153,8 @@ static int list_disk(const struct policy_source *s, const char *dir, struct stri
         else if (!find_file(s, path))
             r = strings_add(ret, span_of(e->d_name));
     }
+    if (!r)
+        r = -errno; /* of readdir() */
     closedir(d);
     return r;
 }

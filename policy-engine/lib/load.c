@@ -5,19 +5,21 @@
  * in includes start at the directory that the top-level file came from; in R4.0 files at theirs.
  */
 #include "policy-engine/lib/files.h"
+#include "policy-engine/lib/index.h"
 #include "policy-engine/lib/lines.h"
 #include "policy-engine/lib/rules.h"
 
 #include <stdio.h>
 
-#define DEPTH_MAX 16 /* includes inside includes; a loop ends there */
+#define DEPTH_MAX 16 /* includes inside includes */
+#define DIRS_MAX  8  /* policy directories of a source */
 
 struct loader {
     const struct policy_source *source;
     struct policy *policy;
     struct policy_error *error;
     struct strings *watched; /* or NULL */
-    unsigned depth;
+    uint32_t top;            /* the file of a policy directory that is being read */
 };
 
 /* Where a file stands: what its lines are read for, and where its relative paths start. */
@@ -26,6 +28,7 @@ struct place {
     unsigned line;
     const char *base;
     struct rule_columns columns;
+    const struct place *up; /* the line that includes this file, or NULL */
 };
 
 static int fail(struct loader *l, const char *file, unsigned line, struct text *why)
@@ -50,6 +53,42 @@ static int fail_here(struct loader *l, const struct place *at, const char *what,
     return fail(l, at->file, at->line, &why);
 }
 
+static int fail_unreadable(struct loader *l, const struct place *at, const char *path, int error)
+{
+    _cleanup_(text_deinit) struct text why = {0};
+
+    if (error == -ENOMEM)
+        return error;
+    text_addf(&why, "cannot read %s: %s", path,
+              error == -EINVAL ? "neither file nor directory" : strerror(-error));
+    return fail(l, at->file, at->line, &why);
+}
+
+static int fail_form(struct loader *l, const struct place *at, const char *form)
+{
+    return fail_here(l, at, "wrong number of words; the form is", form);
+}
+
+static int fail_directive(struct loader *l, const struct place *at, struct span word)
+{
+    _cleanup_(text_deinit) struct text why = {0};
+
+    text_addf(&why, "unknown directive \"%.*s\" (%s)", SPAN_FMT(word),
+              at->columns.three ? "in a file of 3 columns only !include"
+                                : "!include, !include-dir, !include-service, !compat-4.0");
+    return fail(l, at->file, at->line, &why);
+}
+
+static int fail_service(struct loader *l, const struct place *at, struct span service,
+                        struct span argument)
+{
+    _cleanup_(text_deinit) struct text why = {0};
+
+    text_addf(&why, "bad service \"%.*s\" or argument \"%.*s\" (as in a rule)", SPAN_FMT(service),
+              SPAN_FMT(argument));
+    return fail(l, at->file, at->line, &why);
+}
+
 static int watch(struct loader *l, const char *path)
 {
     return l->watched ? strings_add(l->watched, span_of(path)) : 0;
@@ -69,36 +108,58 @@ static int add_rule(struct loader *l, const struct place *at, struct rule *rule,
         return r;
     }
     rule->line = at->line;
+    rule->top = l->top;
     p->rules[p->n++] = *rule;
+    return 0;
+}
+
+/* Is this file being read already, or the chain too long? Tells so at the line that names it. */
+static int check_chain(struct loader *l, const struct place *at)
+{
+    size_t depth = 0;
+
+    for (const struct place *up = at->up; up; up = up->up, depth++) {
+        if (strcmp(up->file, at->file) == 0)
+            return fail_here(l, at->up, "a loop of includes: this file is being read already",
+                             at->file);
+        if (depth == DEPTH_MAX)
+            return fail_here(l, at->up, "includes are nested too deep", NULL);
+    }
     return 0;
 }
 
 static int load_text(struct loader *l, struct place *at, struct span text);
 
+/* FNV-1a, with an end after each text. */
+static void sign(struct policy *p, struct span s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        p->signature = (p->signature ^ (unsigned char)s.data[i]) * 0x100000001b3;
+    p->signature = (p->signature ^ 0x100) * 0x100000001b3;
+}
+
 static int load_file(struct loader *l, const char *path, const char *base,
-                     const struct rule_columns *columns, const struct place *from)
+                     const struct rule_columns *columns, const struct place *from, bool named)
 {
     _cleanup_(freep) char *data = NULL;
-    struct place at = {.file = path, .base = base, .columns = *columns};
+    struct place at = {.file = path, .base = base, .columns = *columns, .up = from};
     size_t len = 0;
-    int r = watch(l, path);
+    int r = check_chain(l, &at);
 
+    if (!r)
+        r = watch(l, path);
     if (r)
         return r;
     r = files_read(l->source, path, &data, &len);
     if (r == -ENOMEM)
         return r;
-    if (r && from)
-        return fail_here(l, from, "cannot read the included file", strerror(-r));
     if (r)
-        return fail_here(l, &at, "cannot read", strerror(-r));
-    if (l->depth >= DEPTH_MAX)
-        return fail_here(l, from ? from : &at, "includes are nested too deep (a loop?)", NULL);
-    for (size_t i = 0; i < len; i++)
-        l->policy->signature = (l->policy->signature ^ (unsigned char)data[i]) * 0x100000001b3;
-    l->depth++;
-    r = load_text(l, &at, (struct span){data, len});
-    l->depth--;
+        return fail_unreadable(l, named ? from : &at, path, r);
+    sign(l->policy, span_of(path));
+    sign(l->policy, (struct span){data, len});
+    r = !from ? names_add(&l->policy->names, span_of(path), &l->top) : 0;
+    if (!r)
+        r = load_text(l, &at, (struct span){data, len});
     return r;
 }
 
@@ -124,14 +185,15 @@ static int order_of_found(const void *a, const void *b)
     return strcmp(((const struct found *)a)->name, ((const struct found *)b)->name);
 }
 
-static int load_found(struct loader *l, const struct found *f, const char *base)
+static int load_found(struct loader *l, const struct found *f, const char *base,
+                      const struct place *from)
 {
     static const struct rule_columns five = {0};
     char path[FILES_PATH_MAX];
 
     if (snprintf(path, sizeof(path), "%s/%s", f->dir, f->name) >= (int)sizeof(path))
         return -ENAMETOOLONG;
-    return load_file(l, path, base ? base : f->dir, &five, NULL);
+    return load_file(l, path, base ? base : f->dir, &five, from, false);
 }
 
 static int check_found(struct loader *l, const struct found *f)
@@ -151,19 +213,23 @@ static int check_found(struct loader *l, const struct found *f)
 static int load_dirs(struct loader *l, const char *const *dirs, const char *base,
                      const struct place *from)
 {
-    struct strings names[8] = {0};
+    struct strings names[DIRS_MAX] = {0};
     struct found *all = NULL;
     size_t n = 0, cap = 0, n_dirs = 0;
     int r = 0;
 
-    for (; !r && dirs[n_dirs] && n_dirs < 8; n_dirs++) {
+    for (; !r && dirs[n_dirs]; n_dirs++) {
         struct place here = {.file = dirs[n_dirs]};
 
+        if (n_dirs == DIRS_MAX) {
+            r = -E2BIG;
+            break;
+        }
         r = watch(l, dirs[n_dirs]);
         if (!r)
             r = files_list(l->source, dirs[n_dirs], &names[n_dirs]);
-        if (r && r != -ENOMEM)
-            r = fail_here(l, from ? from : &here, "cannot read the policy directory", strerror(-r));
+        if (r)
+            r = fail_unreadable(l, from ? from : &here, dirs[n_dirs], r);
         for (size_t i = 0; !r && i < names[n_dirs].n; i++) {
             const char *name = names[n_dirs].list[i];
             bool hidden = !policy_name_counts(name);
@@ -182,9 +248,9 @@ static int load_dirs(struct loader *l, const char *const *dirs, const char *base
     for (size_t i = 0; !r && i < n; i++)
         r = check_found(l, &all[i]);
     for (size_t i = 0; !r && i < n; i++)
-        r = load_found(l, &all[i], base);
+        r = load_found(l, &all[i], base, from);
     free(all);
-    for (size_t i = 0; i < 8; i++)
+    for (size_t i = 0; i < DIRS_MAX; i++)
         strings_deinit(&names[i]);
     return r;
 }
@@ -234,7 +300,8 @@ static int add_implicit(struct loader *l, const char *path, const struct rule_co
     return r;
 }
 
-static int load_legacy_file(struct loader *l, const char *dir, const char *name)
+static int load_legacy_file(struct loader *l, const char *dir, const char *name,
+                            const struct place *from)
 {
     const char *plus = strchr(name, '+');
     struct rule_columns columns = {.three = true,
@@ -250,7 +317,7 @@ static int load_legacy_file(struct loader *l, const char *dir, const char *name)
 
         return fail_here(l, &at, "the file's name has no service before its +", NULL);
     }
-    r = load_file(l, path, dir, &columns, NULL);
+    r = load_file(l, path, dir, &columns, from, false);
     return r || !plus ? r : add_implicit(l, path, &columns);
 }
 
@@ -263,8 +330,8 @@ static int load_legacy(struct loader *l, const struct place *from)
 
     if (!r)
         r = dir ? files_list(l->source, dir, &names) : -ENOENT;
-    if (r && r != -ENOMEM)
-        r = fail_here(l, from, "cannot read the R4.0 directory", strerror(-r));
+    if (r)
+        r = fail_unreadable(l, from, dir ? dir : "the R4.0 directory (none is set)", r);
     for (size_t i = 0; !r && i < names.n; i++) {
         char *name = names.list[i];
 
@@ -276,7 +343,7 @@ static int load_legacy(struct loader *l, const struct place *from)
     if (!r && n)
         qsort(names.list, n, sizeof(names.list[0]), order_of_legacy);
     for (size_t i = 0; !r && i < n; i++)
-        r = load_legacy_file(l, dir, names.list[i]);
+        r = load_legacy_file(l, dir, names.list[i], from);
     strings_deinit(&names);
     return r;
 }
@@ -300,10 +367,10 @@ static int include_service(struct loader *l, const struct place *at, const struc
 
     if ((!any && !service_is_valid(word[1])) || (any && !any_argument) ||
         (!any_argument && !argument_is_valid(word[2])))
-        return fail_here(l, at, "bad service or argument in !include-service", NULL);
+        return fail_service(l, at, word[1], word[2]);
     if (include_path(at, word[3], path))
         return fail_here(l, at, "the path is too long", NULL);
-    return load_file(l, path, at->base, &columns, at);
+    return load_file(l, path, at->base, &columns, at, true);
 }
 
 static int load_directive(struct loader *l, const struct place *at, struct span line)
@@ -315,21 +382,20 @@ static int load_directive(struct loader *l, const struct place *at, struct span 
     while (n < 5 && word_next(&line, &word[n]))
         n++;
     if (!at->columns.three && span_equal(word[0], SPAN("!compat-4.0")))
-        return n == 1 ? load_legacy(l, at) : fail_here(l, at, "!compat-4.0 takes no words", NULL);
+        return n == 1 ? load_legacy(l, at) : fail_form(l, at, "!compat-4.0");
     if (!at->columns.three && span_equal(word[0], SPAN("!include-service")))
         return n == 4 ? include_service(l, at, word)
-                      : fail_here(l, at, "!include-service takes SERVICE +ARGUMENT PATH", NULL);
+                      : fail_form(l, at, "!include-service SERVICE|* +ARGUMENT|* PATH");
     if (!span_equal(word[0], SPAN("!include")) &&
         (at->columns.three || !span_equal(word[0], SPAN("!include-dir"))))
-        return fail_here(l, at, "unknown directive", NULL);
+        return fail_directive(l, at, word[0]);
     if (n != 2)
-        return fail_here(l, at, "an include takes one path", NULL);
+        return fail_form(l, at,
+                         word[0].len == strlen("!include") ? "!include PATH" : "!include-dir PATH");
     if (include_path(at, word[1], path))
         return fail_here(l, at, "the path is too long", NULL);
     if (span_equal(word[0], SPAN("!include")))
-        return load_file(l, path, at->base, &at->columns, at);
-    if (l->depth >= DEPTH_MAX)
-        return fail_here(l, at, "includes are nested too deep (a loop?)", NULL);
+        return load_file(l, path, at->base, &at->columns, at, true);
     return load_dirs(l, (const char *const[]){path, NULL}, at->base, at);
 }
 
@@ -405,6 +471,8 @@ static int load(const struct policy_source *source, struct policy **ret,
     r = names_init(&p->names);
     if (!r)
         r = load_dirs(&l, source->dirs, NULL, NULL);
+    if (!r)
+        r = index_make(p);
     if (r == POLICY_E_INVALID && reterr)
         *reterr = error;
     else

@@ -10,7 +10,8 @@ void policy_error_deinit(struct policy_error *e)
 
 struct policy *policy_ref(struct policy *p)
 {
-    p->refs++;
+    if (p)
+        p->refs++;
     return p;
 }
 
@@ -21,6 +22,8 @@ void policy_unref(struct policy *p)
     for (size_t i = 0; i < p->n; i++)
         regex_free(p->rules[i].regex);
     free(p->rules);
+    free(p->buckets);
+    free(p->places);
     names_deinit(&p->names);
     free(p);
 }

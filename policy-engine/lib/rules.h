@@ -21,8 +21,11 @@ struct rule {
     bool notify, autostart;
     uint32_t redirect, default_target, user; /* as spelled */
     uint32_t file, text;
+    uint32_t top; /* the file of a policy directory whose include brought it, or file itself */
     unsigned line;
 };
+
+struct bucket;
 
 struct policy {
     unsigned refs;
@@ -30,6 +33,9 @@ struct policy {
     struct rule *rules;
     size_t n, cap;
     uint64_t signature;
+    struct bucket *buckets; /* index.h: sorted by service and argument */
+    size_t n_buckets;
+    uint32_t *places; /* numbers of rules, bucket after bucket */
 };
 
 /* What a line is read for: the columns that an R4.0 file has from its name. */
