@@ -231,4 +231,5 @@ void calls_deinit(struct daemon *d)
 {
     calls_stop(d);
     carry_forget_orphans(d);
+    makers_end();
 }

@@ -22,6 +22,7 @@
 enum step { LEASING, LEASED, CREATING, STARTING, KILLING };
 
 struct maker {
+    struct maker *next; /* of those that were dropped and live on */
     struct stream stream;
     struct timer timer;
     enum step step;
@@ -34,10 +35,18 @@ struct maker {
     char name[MAKER_NAME_SIZE]; /* of what is started */
 };
 
+static struct maker *leaving;
+
 static void on_answer(struct stream *s, int status);
 
 static void maker_free(struct maker *m)
 {
+    struct maker **p = &leaving;
+
+    while (*p && *p != m)
+        p = &(*p)->next;
+    if (*p)
+        *p = m->next;
     stream_close(&m->stream);
     timer_stop(&m->timer);
     free(m);
@@ -248,12 +257,22 @@ void maker_drop(struct maker *m)
 {
     if (!m)
         return;
-    m->dropped = true;
     if (!m->created && m->step != CREATING) {
         maker_free(m);
         return;
     }
+    if (!m->dropped) {
+        m->next = leaving;
+        leaving = m;
+    }
+    m->dropped = true;
     timer_set(&m->timer, KILL_MS);
     if (m->created)
         go_on(m, KILLING, "admin.vm.Kill", m->name, "");
+}
+
+void makers_end(void)
+{
+    while (leaving)
+        maker_free(leaving);
 }

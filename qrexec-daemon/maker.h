@@ -32,5 +32,7 @@ int maker_lease(const char *source, const char *template, bool by_uuid, maker_fn
 int maker_start(const char *target, maker_fn fn, void *user, struct maker **ret);
 /* NULL is fine. Nothing is heard any more; a disposable is destroyed. */
 void maker_drop(struct maker *m);
+/* The process ends: what was said to the spawner is said, its answers are not waited for. */
+void makers_end(void);
 
 #endif

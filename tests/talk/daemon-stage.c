@@ -92,13 +92,16 @@ void stage_prepare(struct stage *s)
     s->policy = stage_listen(s, "/run/qubes/policy.sock");
 }
 
+/* TALK_WRAP: what to run it under, e.g. "valgrind -q --leak-check=full --error-exitcode=9". */
 pid_t stage_spawn(struct stage *s, const char *const *options, int out)
 {
     _cleanup_(freep) char *path = format_new("%s/qrexec-daemon/qrexec-daemon", build_dir());
     _cleanup_(freep) char *root = format_new("--root=%s", s->root);
     _cleanup_(freep) char *program = format_new("%s/program", s->root);
-    const char *argv[MOST_OPTIONS] = {path, root, "-p", program, "-u", STAGE_UUID};
-    size_t n = 6;
+    const char *argv[MOST_OPTIONS] = {"/bin/sh", "-c", "exec $TALK_WRAP \"$0\" \"$@\"",
+                                      path,      root, "-p",
+                                      program,   "-u", STAGE_UUID};
+    size_t n = 9;
     int fds[] = {-1, out, out};
     pid_t pid = 0;
 
@@ -109,7 +112,7 @@ pid_t stage_spawn(struct stage *s, const char *const *options, int out)
     argv[n] = NULL;
     setenv("QREXEC_TRANSPORT", "socket", 1);
     unsetenv("VCHAN_SOCKET_DIR");
-    assert_int_equal(spawn_process(&(struct spawn){.path = path,
+    assert_int_equal(spawn_process(&(struct spawn){.path = argv[0],
                                                    .argv = (char *const *)argv,
                                                    .fds = fds,
                                                    .n_fds = 3,
