@@ -30,13 +30,20 @@ bin_PROGRAMS += %D%/qrexec-policy-exec
 %C%_qrexec_policy_exec_SOURCES = %D%/qrexec-policy-exec.c
 %C%_qrexec_policy_exec_LDADD = %D%/libpolicyservice.la libqrexec/libloop.la
 
-POLICY_TESTS = \
-	tests/unit/policy-engine/lib/lines-test tests/unit/policy-engine/lib/load-test
+POLICY_FIXTURE = tests/unit/policy-engine/lib/fixture.h
+POLICY_TESTS =
+POLICY_TESTS_LDADD = %D%/lib/libpolicy.la libqrexec/libbase.la $(CMOCKA_LIBS)
+POLICY_TESTS += tests/unit/policy-engine/lib/lines-test
+tests_unit_policy_engine_lib_lines_test_SOURCES = tests/unit/policy-engine/lib/lines-test.c $(POLICY_FIXTURE)
+tests_unit_policy_engine_lib_lines_test_LDADD = $(POLICY_TESTS_LDADD)
+POLICY_TESTS += tests/unit/policy-engine/lib/load-test
+tests_unit_policy_engine_lib_load_test_SOURCES = tests/unit/policy-engine/lib/load-test.c $(POLICY_FIXTURE)
+tests_unit_policy_engine_lib_load_test_LDADD = $(POLICY_TESTS_LDADD)
+POLICY_TESTS += tests/unit/policy-engine/lib/decide-test
+tests_unit_policy_engine_lib_decide_test_SOURCES = tests/unit/policy-engine/lib/decide-test.c $(POLICY_FIXTURE)
+tests_unit_policy_engine_lib_decide_test_LDADD = $(POLICY_TESTS_LDADD)
+POLICY_TESTS += tests/unit/policy-engine/lib/ask-test
+tests_unit_policy_engine_lib_ask_test_SOURCES = tests/unit/policy-engine/lib/ask-test.c $(POLICY_FIXTURE)
+tests_unit_policy_engine_lib_ask_test_LDADD = $(POLICY_TESTS_LDADD)
 check_PROGRAMS += $(POLICY_TESTS)
 TESTS += $(POLICY_TESTS)
-POLICY_TESTS_LDADD = %D%/lib/libpolicy.la libqrexec/libbase.la $(CMOCKA_LIBS)
-tests_unit_policy_engine_lib_lines_test_SOURCES = tests/unit/policy-engine/lib/lines-test.c
-tests_unit_policy_engine_lib_lines_test_LDADD = $(POLICY_TESTS_LDADD)
-tests_unit_policy_engine_lib_load_test_SOURCES = \
-	tests/unit/policy-engine/lib/fixture.h tests/unit/policy-engine/lib/load-test.c
-tests_unit_policy_engine_lib_load_test_LDADD = $(POLICY_TESTS_LDADD)
