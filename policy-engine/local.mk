@@ -1,7 +1,7 @@
 # The policy library stands alone; PCRE2 is all it needs.
 noinst_LTLIBRARIES += %D%/lib/libpolicy.la
 %C%_lib_libpolicy_la_SOURCES = \
-	%D%/lib/ask.c %D%/lib/common.c %D%/lib/common.h %D%/lib/decide.c %D%/lib/decide.h \
+	%D%/lib/advice.c %D%/lib/advice.h %D%/lib/ask.c %D%/lib/common.c %D%/lib/common.h %D%/lib/decide.c %D%/lib/decide.h \
 	%D%/lib/domains.c %D%/lib/domains.h %D%/lib/explain.c %D%/lib/files.c %D%/lib/files.h \
 	%D%/lib/index.c %D%/lib/index.h %D%/lib/lines.c %D%/lib/lines.h \
 	%D%/lib/load.c %D%/lib/match.c %D%/lib/match.h %D%/lib/names.c %D%/lib/names.h %D%/lib/policy.c \
@@ -45,5 +45,8 @@ tests_unit_policy_engine_lib_decide_test_LDADD = $(POLICY_TESTS_LDADD)
 POLICY_TESTS += tests/unit/policy-engine/lib/ask-test
 tests_unit_policy_engine_lib_ask_test_SOURCES = tests/unit/policy-engine/lib/ask-test.c $(POLICY_FIXTURE)
 tests_unit_policy_engine_lib_ask_test_LDADD = $(POLICY_TESTS_LDADD)
+POLICY_TESTS += tests/unit/policy-engine/lib/explain-test
+tests_unit_policy_engine_lib_explain_test_SOURCES = tests/unit/policy-engine/lib/explain-test.c $(POLICY_FIXTURE)
+tests_unit_policy_engine_lib_explain_test_LDADD = $(POLICY_TESTS_LDADD)
 check_PROGRAMS += $(POLICY_TESTS)
 TESTS += $(POLICY_TESTS)

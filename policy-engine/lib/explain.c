@@ -1,75 +1,113 @@
 /*
- * Explaining: the decision again, told. For a refusal it ends with the line that would allow just
- * this request, and where it must stand to be the first that matches.
+ * Explaining: the decision again, told. First what and why, then the rule, then what the words of
+ * the request stand for, then each earlier rule and the column that let it pass by, and for a
+ * refusal what would change it.
  */
-#include "policy-engine/lib/decide.h"
+#include "policy-engine/lib/advice.h"
+#include "policy-engine/lib/index.h"
+#include "policy-engine/lib/lines.h"
 
-static const char *const reasons[] = {
-    [POLICY_REASON_NONE] = "",
-    [POLICY_REASON_POLICY] = "a rule says so",
-    [POLICY_REASON_NO_MATCH] = "no rule matches, and what no rule allows is refused",
-    [POLICY_REASON_INVALID_TARGET] = "the target is no name and no keyword that a caller may use",
-    [POLICY_REASON_INVALID_SOURCE] =
-        "the caller may not speak for that source (a RemoteVM whose relayvm it is)",
-    [POLICY_REASON_NOT_DISPVM_TEMPLATE] = "the target's template is no template for disposables "
-                                          "(qvm-prefs VM template_for_dispvms True)",
-    [POLICY_REASON_NO_TARGET] = "a rule matches, but it leaves no domain to call",
-    [POLICY_REASON_NO_DISPVM] =
-        "the source has no default_dispvm (qvm-prefs VM default_dispvm TEMPLATE)",
-    [POLICY_REASON_AUTOSTART] = "the target is not running, and the rule says autostart=no",
-    [POLICY_REASON_LOOPBACK] = "source and target are the same domain",
-    [POLICY_REASON_NO_RELAY] = "the remote target has no relayvm or no transport_rpc",
-    [POLICY_REASON_USER] = "the user said no",
-    [POLICY_REASON_BAD_ANSWER] = "the prompt's answer was none of the choices",
-    [POLICY_REASON_NO_GUIVM] = "a rule asks, and the source has no guivm to ask in",
-    [POLICY_REASON_REGEX_LIMIT] = "a regular expression ran into its limits",
-};
-
-static const char *const columns[] = {
-    [MATCH_ALL] = "matches",
-    [MATCH_SERVICE] = "another service",
-    [MATCH_ARGUMENT] = "another argument",
-    [MATCH_SOURCE] = "the source does not match",
-    [MATCH_TARGET] = "the target does not match",
-};
-
-static void tell_request(struct text *t, const struct policy_request *q,
+static void tell_verdict(struct text *t, const struct policy_request *q,
                          const struct policy_verdict *v)
 {
-    text_addf(t, "%s -> %s, service %s%s\n", q->source,
-              q->target && *q->target ? q->target : "@default", q->service,
-              q->argument ? q->argument : "+");
-    if (v->requested_target && q->target && strcmp(v->requested_target, q->target) != 0)
-        text_addf(t, "  no domain is called \"%s\", so the target is %s\n", q->target,
-                  v->requested_target);
-}
+    static const char *const words[] = {"denied", "allowed", "ask"};
 
-static void tell_verdict(struct text *t, const struct policy_verdict *v)
-{
-    if (v->action == POLICY_ALLOW)
-        text_addf(t, "allow: the call goes to %s, as user %s%s\n", v->target, v->user,
-                  v->autostart ? "" : ", if it is running");
-    else if (v->action == POLICY_DENY)
-        text_addf(t, "deny (%s): %s\n", policy_reason_text(v->reason), reasons[v->reason]);
-    else {
-        text_addf(t, "ask: the user chooses among");
+    text_addf(t, "%s: %s%s from %s to %s", words[v->action], q->service,
+              q->argument ? q->argument : "+", v->source ? v->source : q->source,
+              q->target && *q->target ? q->target : "@default");
+    if (v->source && strcmp(v->source, q->source) != 0)
+        text_addf(t, " (through %s)", q->source);
+    text_addf(t, "\n");
+    if (v->action == POLICY_DENY) {
+        text_addf(t, "  %s: ", policy_reason_text(v->reason));
+        tell_reason(t, q, v);
+        text_addf(t, "\n");
+    } else if (v->action == POLICY_ALLOW) {
+        text_addf(t, "  goes to %s as user %s%s\n", v->target, v->user,
+                  v->autostart ? "" : ", which must be running already");
+        if (v->service)
+            text_addf(t, "  a remote domain: its relay is called, for %s\n", v->service);
+    } else {
+        text_addf(t, "  the user chooses among:");
         for (size_t i = 0; i < v->n_choices; i++)
             text_addf(t, " %s", v->choices[i]);
-        text_addf(t, v->guivm ? "\n"
-                              : "\n  but the source has no guivm to ask in, so it is refused\n");
+        text_addf(t, "\n");
+        if (!v->guivm)
+            text_addf(t, "  but %s has no guivm to ask in, so it is denied\n", v->source);
     }
 }
 
+/* The line with single blanks. */
 static void tell_rule(struct text *t, const struct policy *p, const struct rule *r)
 {
-    const char *line = rule_text(p, r->text);
+    struct span line = names_span(&p->names, r->text), word;
+    const char *blank = "";
 
-    text_addf(t, "%s:%u: %s", rule_text(p, r->file), r->line,
-              line && *line ? line : "(what the file's end implies: everything else is denied)");
+    text_addf(t, "  %s:%u: ", rule_text(p, r->file), r->line);
+    if (!line.len)
+        text_addf(t, "(what every R4.0 file with an argument ends in: all else is denied)");
+    while (word_next(&line, &word)) {
+        text_addf(t, "%s%.*s", blank, SPAN_FMT(word));
+        blank = " ";
+    }
+    text_addf(t, "\n");
+}
+
+static void tell_domain(struct text *t, const char *what, const struct subject *s)
+{
+    const struct policy_domain *dom = s->domain;
+
+    text_addf(t, "  %s %s: ", what, s->spelled);
+    if (!dom) {
+        text_addf(t, "no such domain, so only its name, @anyvm and * match it\n");
+        return;
+    }
+    text_addf(t, "%s, %s", dom->type ? dom->type : "no type",
+              dom->power_state ? dom->power_state : "no power state");
+    for (size_t i = 0; i < dom->n_tags; i++)
+        text_addf(t, "%s%s", i ? " " : ", tags ", dom->tags[i]);
+    if (dom->template_for_dispvms)
+        text_addf(t, ", template for disposables");
+    text_addf(t, "\n");
+}
+
+static void tell_words(struct text *t, const struct match *m, const struct policy_request *q)
+{
+    text_addf(t, "What the words stand for\n");
+    tell_domain(t, "source", &m->source);
+    switch (m->target.kind) {
+    case TOKEN_DEFAULT:
+        text_addf(t, "  target @default: %s\n",
+                  q->target && *q->target && strcmp(q->target, "@default") != 0
+                      ? "no domain has the name that was asked for"
+                      : "the caller names none");
+        break;
+    case TOKEN_DISPVM:
+        text_addf(t, "  target @dispvm: a disposable of the source's default_dispvm, %s\n",
+                  m->default_dispvm ? m->default_dispvm : "which is not set");
+        break;
+    default: tell_domain(t, "target", &m->target);
+    }
+}
+
+static void tell_column(struct text *t, const struct match *m, const struct rule *r,
+                        enum match_column c, const struct policy_request *q)
+{
+    const struct policy *p = m->policy;
+
+    if (c == MATCH_ARGUMENT)
+        text_addf(t, "    argument %s is not %s\n", q->argument ? q->argument : "+",
+                  rule_text(p, r->argument));
+    if (c == MATCH_SOURCE)
+        text_addf(t, "    source %s is not %s\n", m->source.spelled, rule_text(p, r->source));
+    if (c == MATCH_TARGET)
+        text_addf(t, "    target %s is not %s\n", m->target.spelled,
+                  rule_text(p, r->target_spelled));
 }
 
 /* The rules of this service before the one that decided, and why each was passed by. */
-static void tell_passed(struct text *t, struct match *m, uint32_t decided)
+static void tell_passed(struct text *t, struct match *m, const struct policy_request *q,
+                        uint32_t decided)
 {
     const struct policy *p = m->policy;
     bool first = true;
@@ -79,39 +117,14 @@ static void tell_passed(struct text *t, struct match *m, uint32_t decided)
 
         if (c == MATCH_SERVICE)
             continue;
-        text_addf(t, first ? "Passed by:\n  " : "  ");
+        if (first)
+            text_addf(t, "Rules of this service that come before and do not match\n");
         first = false;
         tell_rule(t, p, &p->rules[i]);
-        text_addf(t, "\n      %s\n", columns[c]);
+        tell_column(t, m, &p->rules[i], c, q);
     }
-    if (first)
-        text_addf(t, decided == POLICY_NO_RULE ? "No rule is about this service.\n" : "");
-}
-
-/* Would a line for this request help at all? */
-static bool line_would_help(const struct policy_verdict *v)
-{
-    switch (v->reason) {
-    case POLICY_REASON_POLICY:
-    case POLICY_REASON_NO_MATCH:
-    case POLICY_REASON_NO_TARGET:
-    case POLICY_REASON_USER:
-    case POLICY_REASON_NO_GUIVM: return v->action == POLICY_DENY;
-    default: return v->action == POLICY_ASK;
-    }
-}
-
-static void tell_advice(struct text *t, const struct policy_request *q,
-                        const struct policy_verdict *v)
-{
-    if (!line_would_help(v) || !v->requested_target)
-        return;
-    text_addf(t, "To allow just this, put this line first into /etc/qubes/policy.d/30-user.policy");
-    if (v->rule_file)
-        text_addf(t, ",\nor in any file before %s", v->rule_file);
-    text_addf(t, ":\n  %s %s %s %s allow%s\n", q->service, q->argument ? q->argument : "+",
-              v->source, v->requested_target,
-              strcmp(v->requested_target, "@default") == 0 ? " target=DOMAIN" : "");
+    if (first && decided == POLICY_NO_RULE)
+        text_addf(t, "No rule is about this service.\n");
 }
 
 int policy_explain(const struct policy *p, const struct policy_domains *d,
@@ -124,19 +137,17 @@ int policy_explain(const struct policy *p, const struct policy_domains *d,
 
     if (r)
         return r;
-    tell_verdict(&t, &v);
-    tell_request(&t, q, &v);
+    tell_verdict(&t, q, &v);
     if (v.rule != POLICY_NO_RULE) {
-        text_addf(&t, "Decided by:\n  ");
+        text_addf(&t, "Decided by\n");
         tell_rule(&t, p, &p->rules[v.rule]);
-        text_addf(&t, "\n");
     }
+    r = tell_advice(&t, p, d, q, &v);
+    if (r)
+        return r;
     if (decide_prepare(&m, q, &prepared)) {
-        if (m.target.kind == TOKEN_DISPVM)
-            text_addf(&t, "@dispvm means the source's default_dispvm: %s\n",
-                      m.default_dispvm ? m.default_dispvm : "none");
-        tell_passed(&t, &m, v.rule);
+        tell_words(&t, &m, q);
+        tell_passed(&t, &m, q, v.rule);
     }
-    tell_advice(&t, q, &v);
     return text_take(&t, ret);
 }

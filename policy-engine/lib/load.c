@@ -456,6 +456,15 @@ static int load_text(struct loader *l, struct place *at, struct span text)
     return r;
 }
 
+static const char *last_dir(const struct policy_source *source)
+{
+    const char *dir = "";
+
+    for (size_t i = 0; source->dirs[i]; i++)
+        dir = source->dirs[i];
+    return dir;
+}
+
 static int load(const struct policy_source *source, struct policy **ret,
                 struct policy_error *reterr, struct strings *watched)
 {
@@ -469,6 +478,8 @@ static int load(const struct policy_source *source, struct policy **ret,
     p->refs = 1;
     p->signature = 0xcbf29ce484222325;
     r = names_init(&p->names);
+    if (!r)
+        r = names_add(&p->names, span_of(last_dir(source)), &p->dir);
     if (!r)
         r = load_dirs(&l, source->dirs, NULL, NULL);
     if (!r)

@@ -5,8 +5,8 @@
  * a view of the domains once it is filled. Both count references: whoever decides now and hears
  * the user's answer later keeps the two that it began with. A decision is a pure function of
  * (policy, domains, request); an allow or deny of it allocates nothing but the target of a call to
- * the default disposable and the service name of a call through a relay. The library holds no global state, logs nothing, and touches files only
- * in policy_load() and policy_list_watched().
+ * the default disposable and the service name of a call through a relay. The library holds no
+ * global state, logs nothing, and touches files only in policy_load() and policy_list_watched().
  *
  * Returns: 0; a POLICY_E_* of this function; or a negative errno. Outputs are untouched on failure.
  * Strings in: UTF-8 or any other bytes, ended by NUL. Two threads may use one policy if each keeps

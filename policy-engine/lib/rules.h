@@ -33,6 +33,7 @@ struct policy {
     struct rule *rules;
     size_t n, cap;
     uint64_t signature;
+    uint32_t dir;           /* the last policy directory: where an administrator's own lines go */
     struct bucket *buckets; /* index.h: sorted by service and argument */
     size_t n_buckets;
     uint32_t *places; /* numbers of rules, bucket after bucket */

@@ -1,0 +1,162 @@
+/* What a person is told about a verdict, and that the advice works. */
+#include "tests/unit/policy-engine/lib/fixture.h"
+
+static char *explain_files(const struct policy_file *files, size_t n, const char *source,
+                           const char *target)
+{
+    struct policy *p = fixture_load(files, n);
+    struct policy_domains *d = fixture_domains();
+    struct policy_request q = {
+        .service = "a.B", .argument = "+x", .source = source, .target = target};
+    char *text = NULL;
+
+    assert_int_equal(policy_explain(p, d, &q, &text), 0);
+    policy_domains_unref(d);
+    policy_unref(p);
+    return text;
+}
+
+static char *explain(const char *text, const char *source, const char *target)
+{
+    const struct policy_file f = {.path = "p/30-user.policy", .content = text, .len = strlen(text)};
+
+    return explain_files(&f, 1, source, target);
+}
+
+static void expect(char *text, const char *words)
+{
+    if (!strstr(text, words))
+        fail_msg("not in the text: %s\n%s", words, text);
+    free(text);
+}
+
+static void expect_not(char *text, const char *words)
+{
+    if (strstr(text, words))
+        fail_msg("in the text: %s\n%s", words, text);
+    free(text);
+}
+
+static void the_rule_is_shown_with_its_place_and_text(void **state)
+{
+    (void)state;
+    expect(explain("# c\na.B\t*  work mail  allow user=x", "work", "mail"),
+           "Decided by\n  p/30-user.policy:2: a.B * work mail allow user=x\n");
+    expect(explain("a.B * work mail allow user=x", "work", "mail"), "goes to mail as user x");
+    expect(explain("a.B * work @tag:work ask", "work", "mail"), "the user chooses among: mail\n");
+}
+
+static void earlier_rules_tell_the_column_that_did_not_match(void **state)
+{
+    static const char rules[] = "a.B +y work mail allow\na.B * vault mail allow\n"
+                                "a.B * work relay allow\nother * work mail allow\n"
+                                "a.B * work mail deny\n";
+
+    (void)state;
+    expect(explain(rules, "work", "mail"), "argument +x is not +y");
+    expect(explain(rules, "work", "mail"), "source work is not vault");
+    expect(explain(rules, "work", "mail"), "target mail is not relay");
+    expect_not(explain(rules, "work", "mail"), "other");
+}
+
+static void words_are_told_with_what_they_stand_for(void **state)
+{
+    (void)state;
+    expect(explain("", "work", "@dispvm"), "default_dispvm, dvm");
+    expect(explain("", "work", "mail"), "source work: AppVM, Running, tags work red");
+    expect(explain("", "work", "dvm"), "template for disposables");
+    expect(explain("", "nobody", "mail"), "source nobody: no such domain");
+}
+
+static void a_refusal_names_the_line_that_would_allow_it(void **state)
+{
+    (void)state;
+    expect(explain("", "work", "mail"),
+           "add this line to p/30-user.policy:\n  a.B +x work mail allow\n");
+    expect(explain("a.B * work mail deny", "work", "mail"),
+           "at the top of p/30-user.policy:\n  a.B +x work mail allow\n");
+    expect(explain("", "work", ""), "a.B +x work @default allow target=DOMAIN");
+    expect(explain("", "work", "@dispvm"), "  a.B +x work @dispvm allow\n");
+}
+
+static void the_line_goes_where_it_is_read_first(void **state)
+{
+    const struct policy_file early[] = {FILE_OF("p/10-a.policy", "!include x"),
+                                        FILE_OF("p/x", "a.B * work mail deny")};
+    const struct policy_file earliest[] = {FILE_OF("p/00-a.policy", "\na.B * work mail deny")};
+    const struct policy_file late[] = {FILE_OF("p/90-a.policy", "a.B * work mail deny")};
+
+    (void)state;
+    expect(explain_files(early, 2, "work", "mail"), "at the top of p/00-user.policy");
+    expect(explain_files(earliest, 1, "work", "mail"), "above line 2 of p/00-a.policy");
+    expect(explain_files(late, 1, "work", "mail"), "at the top of p/30-user.policy");
+}
+
+/* Puts the advice into the file that it names, and asks again. */
+static void the_advice_works(void **state)
+{
+    static const char *const targets[] = {"mail",        "dom0", "@dispvm",
+                                          "@dispvm:dvm", "far",  "uuid:" UUID(2)};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+        _cleanup_(freep) char *text = explain("* * @anyvm * deny\n", "work", targets[i]);
+        char *line = strstr(text, "  a.B +x");
+        _cleanup_(freep) char *policy = NULL;
+
+        assert_non_null(line);
+        policy = format_new("%.*s\n* * @anyvm * deny\n", (int)strcspn(line, "\n"), line);
+        assert_int_equal(
+            strncmp(decide_from(policy, "a.B+x", "work", targets[i], NULL), "allow", 5), 0);
+        assert_int_equal(strncmp(decide_from(policy, "a.B+y", "work", targets[i], NULL), "deny", 4),
+                         0);
+        assert_int_equal(strncmp(decide_from(policy, "a.B+x", "mail", targets[i], NULL), "deny", 4),
+                         0);
+    }
+}
+
+static void no_line_is_offered_where_none_helps(void **state)
+{
+    (void)state;
+    expect_not(explain("", "work", "work"), "a.B +x work work allow");
+    expect(explain("", "work", "work"), "cannot call itself");
+    expect_not(explain("", "work", "@tag:work"), "  a.B +x work");
+    expect_not(explain("", "work", "@dispvm:mail"), "  a.B +x work");
+    expect_not(explain("a.B * * * allow", "work", "mail"), "this line");
+}
+
+static void a_property_in_the_way_is_named_with_its_command(void **state)
+{
+    (void)state;
+    expect(explain("a.B * * * allow", "work", "@dispvm:mail"),
+           "qvm-prefs mail template_for_dispvms True");
+    expect(explain("a.B * * * allow", "vault", "@dispvm"), "qvm-prefs vault default_dispvm");
+    expect(explain("", "vault", "@dispvm"), "still in the way: vault has no default_dispvm");
+    expect(explain("a.B * * * allow autostart=no", "work", "vault"), "qvm-start vault");
+    expect(explain("a.B * relay mail ask", "relay", "mail"), "qvm-prefs relay guivm dom0");
+}
+
+static void a_misspelt_target_is_guessed(void **state)
+{
+    (void)state;
+    expect(explain("", "work", "vualt"), "Is \"vault\" meant?");
+    expect(explain("", "work", "@dispvm:dvmm"), "Is \"dvm\" meant?");
+    expect(explain("", "work", "something-else"), "There is no domain \"something-else\"");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_rule_is_shown_with_its_place_and_text),
+        cmocka_unit_test(earlier_rules_tell_the_column_that_did_not_match),
+        cmocka_unit_test(words_are_told_with_what_they_stand_for),
+        cmocka_unit_test(a_refusal_names_the_line_that_would_allow_it),
+        cmocka_unit_test(the_line_goes_where_it_is_read_first),
+        cmocka_unit_test(the_advice_works),
+        cmocka_unit_test(no_line_is_offered_where_none_helps),
+        cmocka_unit_test(a_property_in_the_way_is_named_with_its_command),
+        cmocka_unit_test(a_misspelt_target_is_guessed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
