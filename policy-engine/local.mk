@@ -3,6 +3,7 @@ noinst_LTLIBRARIES += %D%/lib/libpolicy.la
 %C%_lib_libpolicy_la_SOURCES = \
 	%D%/lib/advice.c %D%/lib/advice.h %D%/lib/ask.c %D%/lib/common.c %D%/lib/common.h %D%/lib/decide.c %D%/lib/decide.h \
 	%D%/lib/domains.c %D%/lib/domains.h %D%/lib/explain.c %D%/lib/files.c %D%/lib/files.h \
+	%D%/lib/findings.c %D%/lib/findings.h %D%/lib/lint.c %D%/lib/lint-network.c %D%/lib/lint.h \
 	%D%/lib/index.c %D%/lib/index.h %D%/lib/lines.c %D%/lib/lines.h \
 	%D%/lib/load.c %D%/lib/match.c %D%/lib/match.h %D%/lib/names.c %D%/lib/names.h %D%/lib/policy.c \
 	%D%/lib/policy.h %D%/lib/regex.c %D%/lib/regex.h %D%/lib/rule-parse.c %D%/lib/rules.h \
@@ -12,7 +13,7 @@ noinst_LTLIBRARIES += %D%/lib/libpolicy.la
 
 bin_PROGRAMS += %D%/qrexec-policy
 %C%_qrexec_policy_SOURCES = \
-	%D%/cmd-eval.c %D%/cmd-explain.c %D%/cmd-list.c %D%/domains-file.c %D%/domains-file.h \
+	%D%/cmd-eval.c %D%/cmd-explain.c %D%/cmd-lint.c %D%/cmd-list.c %D%/domains-file.c %D%/domains-file.h \
 	%D%/policy-cli.h %D%/qrexec-policy.c %D%/system-info.c %D%/system-info.h
 %C%_qrexec_policy_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_qrexec_policy_LDADD = %D%/lib/libpolicy.la libqrexec/libbase.la $(JANSSON_LIBS)
@@ -48,5 +49,12 @@ tests_unit_policy_engine_lib_ask_test_LDADD = $(POLICY_TESTS_LDADD)
 POLICY_TESTS += tests/unit/policy-engine/lib/explain-test
 tests_unit_policy_engine_lib_explain_test_SOURCES = tests/unit/policy-engine/lib/explain-test.c $(POLICY_FIXTURE)
 tests_unit_policy_engine_lib_explain_test_LDADD = $(POLICY_TESTS_LDADD)
+POLICY_TESTS += tests/unit/policy-engine/lib/lint-test
+tests_unit_policy_engine_lib_lint_test_SOURCES = tests/unit/policy-engine/lib/lint-test.c $(POLICY_FIXTURE)
+tests_unit_policy_engine_lib_lint_test_LDADD = $(POLICY_TESTS_LDADD)
+POLICY_TESTS += tests/unit/policy-engine/lib/memory-test
+tests_unit_policy_engine_lib_memory_test_SOURCES = tests/unit/policy-engine/lib/memory-test.c $(POLICY_FIXTURE)
+tests_unit_policy_engine_lib_memory_test_LDADD = $(POLICY_TESTS_LDADD)
+tests_unit_policy_engine_lib_memory_test_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 check_PROGRAMS += $(POLICY_TESTS)
 TESTS += $(POLICY_TESTS)

@@ -15,7 +15,8 @@ struct cli {
 
 #define CLI_END (-1) /* what was asked for is done (help): end with 0 */
 
-/* Options that all commands take; words stay at optind. 0, CLI_END, or the exit code to end with. */
+/* Options that all commands take; words stay at optind. 0, CLI_END, or the exit code to end with.
+ */
 int cli_options(int argc, char **argv, struct cli *c, const char *usage);
 struct policy_source cli_source(const struct cli *c);
 /* Domains of the file, or the spawner's. 0 or an exit code; the user was told. */
@@ -23,6 +24,7 @@ int cli_domains(const struct cli *c, struct policy_domains **ret);
 
 int cmd_eval(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_lint(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 
 #endif

@@ -21,6 +21,7 @@ static const struct command {
 } commands[] = {
     {"eval", cmd_eval, "verdicts for requests on stdin"},
     {"explain", cmd_explain, "why a call is allowed or refused, and what would allow it"},
+    {"lint", cmd_lint, "what in the files is wrong, or surely not meant"},
     {"list", cmd_list, "the rules in order of evaluation"},
 };
 
@@ -38,6 +39,7 @@ int cli_options(int argc, char **argv, struct cli *c, const char *text)
     static const struct option longs[] = {{"policy-dir", required_argument, NULL, 'p'},
                                           {"legacy-dir", required_argument, NULL, 'l'},
                                           {"domains", required_argument, NULL, 'd'},
+                                          {"format", required_argument, NULL, 'f'},
                                           {"batch", no_argument, NULL, 'b'},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
@@ -45,7 +47,8 @@ int cli_options(int argc, char **argv, struct cli *c, const char *text)
     int o;
 
     while ((o = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
-        if (o == 'h' || o == '?' || (o == 'p' && n == CLI_DIRS_MAX)) {
+        if (o == 'h' || o == '?' || (o == 'p' && n == CLI_DIRS_MAX) ||
+            (o == 'f' && !str_equal(optarg, "gcc"))) {
             fprintf(o == 'h' ? stdout : stderr, "usage: qrexec-policy %s\n", text);
             return o == 'h' ? CLI_END : 2;
         }
@@ -55,6 +58,8 @@ int cli_options(int argc, char **argv, struct cli *c, const char *text)
             c->legacy_dir = optarg;
         else if (o == 'd')
             c->domains_file = optarg;
+        else if (o == 'f')
+            c->gcc = true;
         else
             c->batch = true;
     }

@@ -5,6 +5,7 @@
  * in includes start at the directory that the top-level file came from; in R4.0 files at theirs.
  */
 #include "policy-engine/lib/files.h"
+#include "policy-engine/lib/findings.h"
 #include "policy-engine/lib/index.h"
 #include "policy-engine/lib/lines.h"
 #include "policy-engine/lib/rules.h"
@@ -18,8 +19,9 @@ struct loader {
     const struct policy_source *source;
     struct policy *policy;
     struct policy_error *error;
-    struct strings *watched; /* or NULL */
-    uint32_t top;            /* the file of a policy directory that is being read */
+    struct strings *watched;     /* or NULL */
+    struct policy_findings *all; /* NULL: the first error ends it; else each is noted here */
+    uint32_t top;                /* the file of a policy directory that is being read */
 };
 
 /* Where a file stands: what its lines are read for, and where its relative paths start. */
@@ -31,10 +33,20 @@ struct place {
     const struct place *up; /* the line that includes this file, or NULL */
 };
 
+/* Returns 0 where errors are collected: go on. */
 static int fail(struct loader *l, const char *file, unsigned line, struct text *why)
 {
     struct policy_error e = {.line = line};
+    char *text = NULL;
+    int r;
 
+    if (l->all) {
+        r = text_take(why, &text);
+        if (!r)
+            r = findings_add(l->all, file, line, text);
+        free(text);
+        return r;
+    }
     e.file = span_dup(span_of(file));
     if (!e.file || text_take(why, &e.text)) {
         policy_error_deinit(&e);
@@ -114,9 +126,11 @@ static int add_rule(struct loader *l, const struct place *at, struct rule *rule,
 }
 
 /* Is this file being read already, or the chain too long? Tells so at the line that names it. */
-static int check_chain(struct loader *l, const struct place *at)
+static int check_chain(struct loader *l, const struct place *at, bool *ret_bad)
 {
     size_t depth = 0;
+
+    *ret_bad = true;
 
     for (const struct place *up = at->up; up; up = up->up, depth++) {
         if (strcmp(up->file, at->file) == 0)
@@ -125,6 +139,7 @@ static int check_chain(struct loader *l, const struct place *at)
         if (depth == DEPTH_MAX)
             return fail_here(l, at->up, "includes are nested too deep", NULL);
     }
+    *ret_bad = false;
     return 0;
 }
 
@@ -144,11 +159,12 @@ static int load_file(struct loader *l, const char *path, const char *base,
     _cleanup_(freep) char *data = NULL;
     struct place at = {.file = path, .base = base, .columns = *columns, .up = from};
     size_t len = 0;
-    int r = check_chain(l, &at);
+    bool bad;
+    int r = check_chain(l, &at, &bad);
 
-    if (!r)
+    if (!r && !bad)
         r = watch(l, path);
-    if (r)
+    if (r || bad)
         return r;
     r = files_read(l->source, path, &data, &len);
     if (r == -ENOMEM)
@@ -466,11 +482,12 @@ static const char *last_dir(const struct policy_source *source)
 }
 
 static int load(const struct policy_source *source, struct policy **ret,
-                struct policy_error *reterr, struct strings *watched)
+                struct policy_error *reterr, struct strings *watched, struct policy_findings *all)
 {
     struct policy_error error = {0};
     _cleanup_(policy_unrefp) struct policy *p = calloc(1, sizeof(*p));
-    struct loader l = {.source = source, .policy = p, .error = &error, .watched = watched};
+    struct loader l = {
+        .source = source, .policy = p, .error = &error, .watched = watched, .all = all};
     int r;
 
     if (!p)
@@ -497,14 +514,30 @@ static int load(const struct policy_source *source, struct policy **ret,
 int policy_load(const struct policy_source *source, struct policy **ret,
                 struct policy_error *reterr)
 {
-    return load(source, ret, reterr, NULL);
+    return load(source, ret, reterr, NULL, NULL);
+}
+
+int policy_lint_errors(const struct policy_source *source, struct policy_findings *ret)
+{
+    struct policy_findings f = {0};
+    struct policy *p = NULL;
+    int r = load(source, &p, NULL, NULL, &f);
+
+    policy_unref(p);
+    if (r) {
+        policy_findings_deinit(&f);
+        return r;
+    }
+    findings_sort(&f);
+    *ret = f;
+    return 0;
 }
 
 int policy_list_watched(const struct policy_source *source, char ***ret)
 {
     struct policy *p = NULL;
     struct strings s = {0};
-    int r = load(source, &p, NULL, &s);
+    int r = load(source, &p, NULL, &s, NULL);
 
     policy_unref(p);
     if (r < 0) {

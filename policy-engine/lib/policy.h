@@ -217,13 +217,13 @@ int policy_explain(const struct policy *p, const struct policy_domains *d,
 /* ---- Lint: what loads but is surely wrong ---- */
 
 struct policy_finding {
-    const char *file; /* of the policy; or allocated by the list */
+    char *file; /* allocated, as the text */
     unsigned line;
-    const char *text;
+    char *text;
 };
 struct policy_findings {
-    struct policy_finding *list; /* in order of file and line */
-    size_t n;
+    struct policy_finding *list; /* in order of file and line, each once */
+    size_t n, cap;
 };
 /* d may be NULL: names and types are not checked then. */
 int policy_lint(const struct policy *p, const struct policy_domains *d,

@@ -42,7 +42,7 @@ static void dom0_has_three_spellings(void **state)
 {
     static const char *const rules[] = {"a.B * work @adminvm allow", "a.B * work dom0 allow",
                                         "a.B * work uuid:" ZERO_UUID " allow"};
-    static const char *const asked[] = {"dom0", "@adminvm", "uuid:" ZERO_UUID};
+    static const char *const asked[] = {"dom0", "@adminvm", ("uuid:" ZERO_UUID)};
 
     (void)state;
     for (size_t i = 0; i < 3; i++)

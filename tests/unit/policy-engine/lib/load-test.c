@@ -64,8 +64,7 @@ static void every_kind_of_error_fails_closed_with_its_line(void **state)
 static void what_looks_odd_but_is_right_loads(void **state)
 {
     static const char *const lines[] = {
-        "a.B\t*   work  mail\x0b"
-        "allow",
+        "a.B\t*   work  mail\vallow",
         "a.B + work mail allow user=",
         "a.B +a+b $anyvm uuid:x ask",
         "a.B * work @dispvm:uuid:x deny notify=no",

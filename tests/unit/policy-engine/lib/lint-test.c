@@ -1,0 +1,201 @@
+/* What lint finds, and that it finds nothing where nothing is wrong. */
+#include "tests/unit/policy-engine/lib/fixture.h"
+
+static const struct policy_finding *find(const struct policy_findings *f, unsigned line,
+                                         const char *words)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->list[i].line == line && strstr(f->list[i].text, words))
+            return &f->list[i];
+    return NULL;
+}
+
+static struct policy_findings lint_files(const struct policy_file *files, size_t n, bool domains)
+{
+    struct policy *p = fixture_load(files, n);
+    struct policy_domains *d = domains ? fixture_domains() : NULL;
+    struct policy_findings f = {0};
+
+    assert_int_equal(policy_lint(p, d, &f), 0);
+    policy_domains_unref(d);
+    policy_unref(p);
+    return f;
+}
+
+static struct policy_findings lint(const char *text)
+{
+    const struct policy_file f = {.path = "p/1.policy", .content = text, .len = strlen(text)};
+
+    return lint_files(&f, 1, true);
+}
+
+static void expect(const char *text, unsigned line, const char *words)
+{
+    struct policy_findings f = lint(text);
+
+    if (!find(&f, line, words))
+        fail_msg("%s: line %u does not say \"%s\" (%s)", text, line, words,
+                 f.n ? f.list[0].text : "nothing found");
+    policy_findings_deinit(&f);
+}
+
+static void expect_clean(const char *text)
+{
+    struct policy_findings f = lint(text);
+
+    if (f.n)
+        fail_msg("%s: %u: %s", text, f.list[0].line, f.list[0].text);
+    policy_findings_deinit(&f);
+}
+
+static void a_policy_without_faults_has_no_findings(void **state)
+{
+    (void)state;
+    expect_clean("a.B +x work mail allow\na.B * work mail deny\na.B * mail @tag:work ask\n"
+                 "a.B * mail @adminvm allow\n* * @anyvm @anyvm deny\n");
+}
+
+static void a_rule_that_an_earlier_one_covers_is_found(void **state)
+{
+    static const char *const covered[] = {
+        "a.B * work mail deny\na.B * work mail allow",
+        "a.B * work mail deny\na.B +x work mail allow",
+        "* * work mail deny\na.B +x work mail allow",
+        "a.B * @anyvm mail deny\na.B * work mail allow",
+        "a.B * * * deny\na.B * @anyvm @adminvm allow",
+        "a.B * work @anyvm deny\na.B * work @dispvm allow",
+        "a.B * work @anyvm deny\na.B * work @tag:work allow",
+        "a.B * work mail deny\na.B ~x+ work mail allow",
+        "a.B ~x+ work mail deny\na.B ~x+ work mail allow",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(covered); i++)
+        expect(covered[i], 2, "never decides: p/1.policy:1 ");
+}
+
+static void a_rule_that_is_not_wholly_covered_is_not_found(void **state)
+{
+    static const char *const fine[] = {
+        "a.B +x work mail deny\na.B * work mail allow",
+        "a.B * work mail deny\n* * work mail allow",
+        "a.B ~x work mail deny\na.B * work mail allow",
+        "a.B ~x work mail deny\na.B ~y work mail allow",
+        "a.B * work @anyvm deny\na.B * work @adminvm allow",
+        "a.B * work @anyvm deny\na.B * work * allow",
+        "a.B * work @anyvm deny\na.B * work @type:AdminVM allow",
+        "a.B * work @anyvm deny\na.B * work @tag:z allow", /* dom0 has it */
+        "a.B * work @tag:work deny\na.B * work mail allow",
+        "a.C * work mail deny\na.B * work mail allow",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(fine); i++)
+        expect_clean(fine[i]);
+}
+
+static void names_that_nothing_has_are_found(void **state)
+{
+    (void)state;
+    expect("a.B * wrok mail deny", 1, "source: there is no domain \"wrok\" (\"work\" is there)");
+    expect("a.B * work uuid:x deny", 1, "no domain \"uuid:x\"");
+    expect("a.B * work @tag:wrk deny", 1, "no domain has the tag \"wrk\"");
+    expect("a.B * @type:AppVm mail deny", 1, "no domain has the type \"AppVm\"");
+    expect("a.B * work mail allow target=nobody", 1, "target=: there is no domain");
+    expect("a.B * work mail ask default_target=nobody", 1, "default_target=: there is no domain");
+    expect("a.B * work @dispvm:mail deny", 1, "\"mail\" is no template for disposables");
+    expect("a.B * work @dispvm:@tag:x deny", 1, "tag \"x\"");
+}
+
+static void a_source_that_is_never_one_is_found(void **state)
+{
+    (void)state;
+    expect("a.B * @dispvm:dvm mail allow", 1, "never matches");
+}
+
+static void what_allows_too_much_is_found(void **state)
+{
+    (void)state;
+    expect("a.B * work mail allow user=root", 1, "user=root");
+    expect("* * @anyvm @anyvm allow", 1, "every service");
+    expect("* * * * allow", 1, "every service");
+}
+
+static void an_offline_domain_that_gets_network_is_found(void **state)
+{
+    (void)state;
+    expect("a.B * vault @dispvm:dvm allow", 1, "vault has no network and gets one");
+    expect("\na.B * @anyvm @dispvm allow", 2, "work has no network and gets one");
+    expect("a.B * vault @anyvm allow target=@dispvm:dvm", 1, "through @dispvm:dvm");
+    expect("a.B * vault @default allow target=@dispvm:dvm", 1, "vault");
+    expect("a.B * vault @dispvm:dvm ask", 1, "when the user says yes");
+    expect_clean("a.B * vault @dispvm:plain-dvm allow");
+    expect_clean("a.B * vault @dispvm:dvm deny\na.B * vault @dispvm allow");
+    expect_clean("a.B * relay @dispvm:dvm allow"); /* it is a network itself */
+}
+
+static void left_over_copies_of_old_files_are_found(void **state)
+{
+    const struct policy_file files[] = {FILE_OF("p/35-compat.policy", "!compat-4.0"),
+                                        FILE_OF("l/a.B", "work mail deny"),
+                                        FILE_OF("l/a.B.bak", "work mail allow")};
+    struct policy_findings f = lint_files(files, 3, false);
+
+    (void)state;
+    assert_int_equal(f.n, 1);
+    assert_string_equal(f.list[0].file, "l/a.B.bak");
+    assert_non_null(strstr(f.list[0].text, "live policy"));
+    policy_findings_deinit(&f);
+}
+
+static void without_domains_names_are_not_judged(void **state)
+{
+    const struct policy_file file = FILE_OF("p/1.policy", "a.B * nobody mail allow user=root");
+    struct policy_findings f = lint_files(&file, 1, false);
+
+    (void)state;
+    assert_int_equal(f.n, 1);
+    policy_findings_deinit(&f);
+}
+
+static void all_errors_of_all_files_are_found(void **state)
+{
+    const struct policy_file files[] = {
+        FILE_OF("p/1.policy", "a.B * a\na.B * a b permit\n!include x\n!include gone\n"),
+        FILE_OF("p/2.policy", "a.B * a b deny\n!include 2.policy\n!bogus\n"),
+        FILE_OF("p/Bad.policy", ""), FILE_OF("p/x", "\nnonsense")};
+    static const struct {
+        const char *file;
+        unsigned line;
+    } expected[] = {{"p/1.policy", 1}, {"p/1.policy", 2},   {"p/1.policy", 4}, {"p/2.policy", 2},
+                    {"p/2.policy", 3}, {"p/Bad.policy", 0}, {"p/x", 2}};
+    struct policy_source s = fixture_source(files, 4);
+    struct policy_findings f = {0};
+
+    (void)state;
+    assert_int_equal(policy_lint_errors(&s, &f), 0);
+    assert_int_equal(f.n, ARRAY_SIZE(expected));
+    for (size_t i = 0; i < f.n; i++) {
+        assert_string_equal(f.list[i].file, expected[i].file);
+        assert_int_equal(f.list[i].line, expected[i].line);
+    }
+    policy_findings_deinit(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_policy_without_faults_has_no_findings),
+        cmocka_unit_test(a_rule_that_an_earlier_one_covers_is_found),
+        cmocka_unit_test(a_rule_that_is_not_wholly_covered_is_not_found),
+        cmocka_unit_test(names_that_nothing_has_are_found),
+        cmocka_unit_test(a_source_that_is_never_one_is_found),
+        cmocka_unit_test(what_allows_too_much_is_found),
+        cmocka_unit_test(an_offline_domain_that_gets_network_is_found),
+        cmocka_unit_test(left_over_copies_of_old_files_are_found),
+        cmocka_unit_test(without_domains_names_are_not_judged),
+        cmocka_unit_test(all_errors_of_all_files_are_found),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
