@@ -62,6 +62,7 @@ int cmd_lint(int argc, char **argv)
     }
     if (!p) {
         print_findings(&c, &errors, "error");
+        fflush(stdout);
         log_error("the policy does not load, so every call is denied until this is mended");
     }
     r = p ? lint_loaded(&c, p) : 1;

@@ -58,3 +58,11 @@ tests_unit_policy_engine_lib_memory_test_LDADD = $(POLICY_TESTS_LDADD)
 tests_unit_policy_engine_lib_memory_test_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 check_PROGRAMS += $(POLICY_TESTS)
 TESTS += $(POLICY_TESTS)
+
+check_PROGRAMS += tests/unit/policy-engine/domains-test
+TESTS += tests/unit/policy-engine/domains-test tests/unit/policy-engine/qrexec-policy-test
+dist_check_SCRIPTS += tests/unit/policy-engine/qrexec-policy-test
+tests_unit_policy_engine_domains_test_SOURCES = tests/unit/policy-engine/domains-test.c \
+	%D%/domains-file.c %D%/domains-file.h %D%/system-info.c %D%/system-info.h
+tests_unit_policy_engine_domains_test_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_policy_engine_domains_test_LDADD = $(POLICY_TESTS_LDADD) $(JANSSON_LIBS)

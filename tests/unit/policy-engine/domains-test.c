@@ -1,0 +1,210 @@
+/* Domains as the programs learn them: from a file, and from the spawner's socket. */
+#include "policy-engine/domains-file.h"
+#include "policy-engine/system-info.h"
+
+#include "libqrexec/base/paths.h"
+#include "tests/unit/test.h"
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+static int read_text(const char *text, struct policy_domains **ret, char **reterr)
+{
+    char *dir = test_mkdir();
+    _cleanup_(freep) char *path = format_new("%s/domains.ini", dir);
+    int r;
+
+    assert_int_equal(file_replace(path, text, strlen(text), 0600), 0);
+    r = domains_file_read(path, ret, reterr);
+    test_rmdir(dir);
+    return r;
+}
+
+static void every_key_of_the_file_is_taken(void **state)
+{
+    struct policy_domains *d = NULL;
+    const struct policy_domain *work;
+    char *error = NULL;
+
+    (void)state;
+    assert_int_equal(read_text("[dom0]\ntype = AdminVM\n\n[work]\nuuid = u-1\ntype = AppVM\n"
+                               "tags = a b\n c\ntemplate_for_dispvms = True\n"
+                               "default_dispvm = dvm\npower_state = Running\ninternal = False\n"
+                               "guivm = dom0\nrelayvm = r\ntransport_rpc = t\nicon = i\n"
+                               "label = l\nnetvm = n ; a comment\nunknown = x\n",
+                               &d, &error),
+                     0);
+    assert_int_equal(policy_domains_count(d), 2);
+    work = policy_domains_find(d, "uuid:u-1");
+    assert_non_null(work);
+    assert_string_equal(work->name, "work");
+    assert_string_equal(work->type, "AppVM");
+    assert_int_equal(work->n_tags, 3);
+    assert_string_equal(work->tags[2], "c");
+    assert_true(work->template_for_dispvms);
+    assert_false(work->internal);
+    assert_string_equal(work->default_dispvm, "dvm");
+    assert_string_equal(work->power_state, "Running");
+    assert_string_equal(work->guivm, "dom0");
+    assert_string_equal(work->relayvm, "r");
+    assert_string_equal(work->transport_rpc, "t");
+    assert_string_equal(work->icon, "i");
+    assert_string_equal(work->label, "l");
+    assert_string_equal(work->netvm, "n");
+    assert_null(policy_domains_find(d, "dom0")->uuid);
+    policy_domains_unref(d);
+}
+
+static void a_bad_file_is_refused_with_its_line(void **state)
+{
+    char too_long[400] = "[work]\ntags = ";
+    const char *const bad[] = {"[work]\nnonsense\n", too_long, "[a]\nuuid = u\n[b]\nuuid = u\n"};
+
+    (void)state;
+    memset(too_long + strlen(too_long), 'x', 300);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct policy_domains *d = NULL;
+        _cleanup_(freep) char *error = NULL;
+
+        assert_true(read_text(bad[i], &d, &error) != 0);
+        assert_null(d);
+        assert_non_null(strstr(error, "domains.ini:"));
+    }
+}
+
+static void a_missing_file_is_told(void **state)
+{
+    struct policy_domains *d = NULL;
+    _cleanup_(freep) char *error = NULL;
+
+    (void)state;
+    assert_int_equal(domains_file_read("/nowhere/domains.ini", &d, &error), -ENOENT);
+    assert_non_null(strstr(error, "/nowhere/domains.ini"));
+}
+
+static const char json[] =
+    "{\"generation\": 41, \"domains\": {"
+    "\"dom0\": {\"tags\": [], \"type\": \"AdminVM\", \"uuid\": \"0\", \"default_dispvm\": null},"
+    "\"work\": {\"tags\": [\"a\", \"b\"], \"type\": \"AppVM\", \"uuid\": \"u\","
+    " \"template_for_dispvms\": true, \"default_dispvm\": \"dvm\", \"internal\": \"1\","
+    " \"guivm\": \"\", \"netvm\": \"sys-net\", \"power_state\": \"Running\"}}}";
+
+static void check_json_domains(const struct policy_domains *d)
+{
+    const struct policy_domain *work = policy_domains_find(d, "work");
+
+    assert_int_equal(policy_domains_generation(d), 41);
+    assert_int_equal(policy_domains_count(d), 2);
+    assert_non_null(work);
+    assert_int_equal(work->n_tags, 2);
+    assert_true(work->template_for_dispvms);
+    assert_true(work->internal);
+    assert_string_equal(work->default_dispvm, "dvm");
+    assert_string_equal(work->netvm, "sys-net");
+    assert_null(work->guivm); /* empty is none */
+    assert_null(policy_domains_find(d, "dom0")->default_dispvm);
+}
+
+static void system_info_becomes_domains(void **state)
+{
+    struct policy_domains *d = NULL;
+
+    (void)state;
+    assert_int_equal(system_info_parse(json, sizeof(json) - 1, &d), 0);
+    check_json_domains(d);
+    policy_domains_unref(d);
+}
+
+static void what_is_no_system_info_is_refused(void **state)
+{
+    static const char *const bad[] = {
+        "", "{", "[]", "{\"domains\": []}", "{}", "null", "{\"domains\": {\"\": {}}}"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct policy_domains *d = NULL;
+
+        assert_true(system_info_parse(bad[i], strlen(bad[i]), &d) < 0);
+        assert_null(d);
+    }
+}
+
+/* Serves one connection: checks the request to its end of file, and answers. */
+static void serve(int listener, const char *answer, size_t n)
+{
+    static const char expected[] = "internal.GetSystemInfo+ dom0 name dom0";
+    char request[sizeof(expected)], more;
+    int fd = accept(listener, NULL, NULL);
+    bool ok = fd >= 0 && read_full(fd, request, sizeof(request)) == 0 &&
+              memcmp(request, expected, sizeof(expected)) == 0 && read(fd, &more, 1) == 0 &&
+              write_full(fd, answer, n) == 0;
+
+    _exit(ok ? 0 : 1);
+}
+
+/* What fetching says when the spawner answers this; n == 0: nobody is there. */
+static int fetch(const char *answer, size_t n, struct policy_domains **ret)
+{
+    char *root = test_mkdir();
+    _cleanup_(freep) char *dir = format_new("%s/run", root);
+    _cleanup_(freep) char *path = format_new("%s/run/qubesd.internal.sock", root);
+    int listener = -1, status = 0, r;
+    pid_t pid = 0;
+
+    assert_int_equal(mkdir_all(dir, 0700), 0);
+    assert_int_equal(paths_init(root, PATHS_TOOL), 0);
+    if (n) {
+        assert_int_equal(unix_listen(path, 0600, &listener), 0);
+        assert_int_equal(fd_set_nonblock(listener, false), 0);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (!pid)
+            serve(listener, answer, n);
+    }
+    r = system_info_fetch(ret);
+    if (pid) {
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+    }
+    close_fd(&listener);
+    test_rmdir(root);
+    return r;
+}
+
+static void the_spawner_is_asked_as_its_interface_says(void **state)
+{
+    char answer[sizeof(json) + 1] = "0";
+    struct policy_domains *d = NULL;
+
+    (void)state;
+    memcpy(answer + 2, json, sizeof(json) - 1);
+    assert_int_equal(fetch(answer, sizeof(json) + 1, &d), 0);
+    check_json_domains(d);
+    policy_domains_unref(d);
+}
+
+static void an_exception_or_nobody_there_is_an_error(void **state)
+{
+    static const char exception[] = "2\0QubesException\0\0no\0";
+    struct policy_domains *d = NULL;
+
+    (void)state;
+    assert_int_equal(fetch(exception, sizeof(exception), &d), -EPROTO);
+    assert_int_equal(fetch(NULL, 0, &d), -ENOENT);
+    assert_null(d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_key_of_the_file_is_taken),
+        cmocka_unit_test(a_bad_file_is_refused_with_its_line),
+        cmocka_unit_test(a_missing_file_is_told),
+        cmocka_unit_test(system_info_becomes_domains),
+        cmocka_unit_test(what_is_no_system_info_is_refused),
+        cmocka_unit_test(the_spawner_is_asked_as_its_interface_says),
+        cmocka_unit_test(an_exception_or_nobody_there_is_an_error),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
