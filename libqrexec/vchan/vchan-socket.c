@@ -1,17 +1,19 @@
 /*
  * The socket transport: a stream at $VCHAN_SOCKET_DIR/vchan.SERVER.CLIENT.PORT.sock.
  *
- * A server listens as long as it lives and serves one peer at a time; the next one waits in its
- * backlog until vchan_reset(). A client tries, and tries again when something appears in the
- * directory, and after a back-off besides: a name may stand there before anybody listens, stay
- * after its server died, or be a link to a place that is not watched. None of these is an error.
- * The directory protects the socket, so the socket itself is open to all.
+ * A server takes one peer; its name goes then, since the port may be used again while it is still
+ * busy with what that peer sent. A control channel's server listens as long as it lives: the next
+ * peer waits in its backlog until vchan_reset(). A client tries, and tries again when something
+ * appears in the directory, and after a back-off besides: a name may stand there before anybody
+ * listens, stay after its server died, or be a link to a place that is not watched. None of these
+ * is an error. The directory protects the socket, so the socket itself is open to all.
  */
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/paths.h"
 #include "libqrexec/vchan/transport.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -27,8 +29,10 @@
 struct socket_vchan {
     struct vchan base;
     size_t ring;
-    int conn;     /* the peer, or -1 */
-    int listener; /* server, else -1 */
+    int conn; /* the peer, or -1 */
+    bool server;
+    bool control; /* serves one peer after the other */
+    int listener; /* server, while it takes a peer; else -1 */
     dev_t dev;    /* of the socket's name, so that only our own is removed */
     ino_t ino;
     int changes;   /* client: tells that it is worth to try again */
@@ -66,15 +70,50 @@ static int set_address(struct socket_vchan *s, uint32_t server, uint32_t client,
                   s->dir, server, client, port);
 }
 
+/* A name that nobody else uses, in the same directory; no longer than the real one. */
+static int own_name(const struct socket_vchan *s, char buf[static PATH_SIZE])
+{
+    uint32_t own = 0;
+
+    (void)socket_own_domain(&own);
+    return format(buf, PATH_SIZE, "%s/.%u.%x", s->dir, own, (unsigned)getpid());
+}
+
+static bool is_ours(const struct socket_vchan *s, const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino;
+}
+
+/*
+ * The next server of this name may bind it at any moment. So it is moved away first and looked at
+ * then; what turns out to be the next one's goes back, unless there is a newer one yet.
+ */
+static void remove_name(const struct socket_vchan *s)
+{
+    char aside[PATH_SIZE];
+
+    if (!is_ours(s, s->address.sun_path) || own_name(s, aside) ||
+        rename(s->address.sun_path, aside) < 0)
+        return;
+    if (is_ours(s, aside) ||
+        renameat2(AT_FDCWD, aside, AT_FDCWD, s->address.sun_path, RENAME_NOREPLACE) < 0)
+        unlink(aside);
+}
+
+static void stop_listening(struct socket_vchan *s)
+{
+    if (s->listener >= 0)
+        remove_name(s);
+    close_fd(&s->listener);
+}
+
 static void socket_free(struct vchan *v)
 {
     struct socket_vchan *s = socket_vchan(v);
-    struct stat st;
 
-    if (s->listener >= 0 && lstat(s->address.sun_path, &st) == 0 && st.st_dev == s->dev &&
-        st.st_ino == s->ino)
-        unlink(s->address.sun_path);
-    close_fd(&s->listener);
+    stop_listening(s);
     close_fd(&s->conn);
     close_fd(&s->changes);
     free(s);
@@ -124,22 +163,31 @@ static int new_socket(int *ret)
 static int server_bind(struct socket_vchan *s)
 {
     _cleanup_(closep) int fd = -1;
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    char path[PATH_SIZE];
     struct stat st;
     mode_t old;
     int r;
 
-    r = new_socket(&fd);
+    r = own_name(s, path);
+    if (!r)
+        r = format(a.sun_path, sizeof(a.sun_path), "%s", path);
+    if (!r)
+        r = new_socket(&fd);
     if (r)
         return r;
-    if (unlink(s->address.sun_path) < 0 && errno != ENOENT)
+    if (unlink(path) < 0 && errno != ENOENT)
         return -errno;
     old = umask(0111);
-    r = bind(fd, (struct sockaddr *)&s->address, sizeof(s->address)) < 0 ? -errno : 0;
+    r = bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
     umask(old);
     if (r)
         return r;
-    if (listen(fd, 8) < 0 || lstat(s->address.sun_path, &st) < 0)
-        return -errno;
+    if (listen(fd, 8) < 0 || lstat(path, &st) < 0 || rename(path, s->address.sun_path) < 0) {
+        r = -errno;
+        unlink(path);
+        return r;
+    }
     s->dev = st.st_dev;
     s->ino = st.st_ino;
     close_fd(&s->listener);
@@ -162,6 +210,8 @@ static int socket_listen(uint32_t peer, uint32_t port, size_t ring, struct vchan
         r = server_bind(s);
     if (r)
         return r;
+    s->server = true;
+    s->control = port == VCHAN_CONTROL_PORT;
     *ret = &take(s)->base;
     return 0;
 }
@@ -170,25 +220,23 @@ static int socket_listen(uint32_t peer, uint32_t port, size_t ring, struct vchan
 static int socket_reset(struct vchan *v)
 {
     struct socket_vchan *s = socket_vchan(v);
-    struct stat st;
 
-    if (s->listener < 0)
+    if (!s->server)
         return -EOPNOTSUPP;
     close_fd(&s->conn);
     s->base.state = VCHAN_WAITING;
-    if (lstat(s->address.sun_path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino)
-        return 0;
-    return server_bind(s);
+    return s->listener >= 0 && is_ours(s, s->address.sun_path) ? 0 : server_bind(s);
 }
 
 static int server_accept(struct socket_vchan *s)
 {
     int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-    if (fd >= 0)
-        take_peer(s, fd);
-    else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-        return -errno;
+    if (fd < 0)
+        return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ? 0 : -errno;
+    take_peer(s, fd);
+    if (!s->control)
+        stop_listening(s);
     return 0;
 }
 
@@ -281,7 +329,7 @@ static int socket_timeout(const struct vchan *v)
 {
     const struct socket_vchan *s = socket_vchan(v);
 
-    return v->state == VCHAN_WAITING && s->listener < 0 ? s->backoff : -1;
+    return v->state == VCHAN_WAITING && !s->server ? s->backoff : -1;
 }
 
 /* A peer that hung up is noticed even by an owner that does not want to read now. */
@@ -317,7 +365,7 @@ static int socket_dispatch(struct vchan *v)
     if (v->state == VCHAN_CONNECTED)
         notice_hangup(s);
     else if (v->state == VCHAN_WAITING)
-        r = s->listener >= 0 ? server_accept(s) : client_retry(s);
+        r = s->server ? server_accept(s) : client_retry(s);
     if (r)
         v->state = VCHAN_CLOSED;
     return r;

@@ -7,15 +7,18 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #define PORT 513
 
 static char *dir;
+static uint32_t port;
 
 static int set_up(void **state)
 {
     (void)state;
     dir = test_mkdir();
+    port = PORT;
     setenv("VCHAN_SOCKET_DIR", dir, 1);
     setenv("QREXEC_TRANSPORT", "socket", 1);
     return 0;
@@ -32,7 +35,7 @@ static const char *path(void)
 {
     static char buf[200];
 
-    snprintf(buf, sizeof(buf), "%s/vchan.1.2.%d.sock", dir, PORT);
+    snprintf(buf, sizeof(buf), "%s/vchan.1.2.%u.sock", dir, port);
     return buf;
 }
 
@@ -41,7 +44,7 @@ static struct vchan *server(void)
     struct vchan *v = NULL;
 
     setenv("VCHAN_DOMAIN", "1", 1);
-    assert_int_equal(vchan_listen(2, PORT, 65536, &v), 0);
+    assert_int_equal(vchan_listen(2, port, 65536, &v), 0);
     assert_int_equal(vchan_state(v), VCHAN_WAITING);
     return v;
 }
@@ -51,7 +54,7 @@ static struct vchan *client(void)
     struct vchan *v = NULL;
 
     setenv("VCHAN_DOMAIN", "2", 1);
-    assert_int_equal(vchan_connect(1, PORT, &v), 0);
+    assert_int_equal(vchan_connect(1, port, &v), 0);
     return v;
 }
 
@@ -230,12 +233,34 @@ static void what_a_peer_sent_before_it_left_is_readable(void **state)
     vchan_free(s);
 }
 
+static void a_busy_server_does_not_stand_in_the_next_ones_way(void **state)
+{
+    struct vchan *busy = server(), *first = client(), *next, *second;
+
+    (void)state;
+    until_connected(busy);
+    assert_int_equal(access(path(), F_OK), -1);
+    second = client();
+    assert_int_equal(vchan_state(second), VCHAN_WAITING);
+    next = server();
+    until_connected(second);
+    until_connected(next);
+    vchan_free(busy);
+    assert_bytes_pass(second, next);
+    vchan_free(first);
+    vchan_free(second);
+    vchan_free(next);
+}
+
 static void a_reset_server_serves_the_next_peer(void **state)
 {
-    struct vchan *s = server(), *first = client(), *second;
+    struct vchan *s, *first, *second;
     struct stat st;
 
     (void)state;
+    port = VCHAN_CONTROL_PORT;
+    s = server();
+    first = client();
     until_connected(s);
     second = client(); /* waits in the backlog */
     assert_int_equal(vchan_reset(s), 0);
@@ -292,6 +317,49 @@ static void before_a_peer_nothing_moves(void **state)
     vchan_free(NULL);
 }
 
+/* Each go: one process frees the old server while another binds the next one at its name. */
+static void an_older_server_never_takes_the_next_ones_name_away(void **state)
+{
+    enum { ROUNDS = 3000 };
+    int pair[2], lost = 0;
+    char byte = 0;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        close(pair[0]);
+    for (int i = 0; pid == 0 && i < ROUNDS; i++) {
+        struct vchan *old = server();
+
+        if (write(pair[1], "", 1) != 1 || read(pair[1], &byte, 1) != 1)
+            _exit(1);
+        vchan_free(old);
+        if (write(pair[1], "", 1) != 1 || read(pair[1], &byte, 1) != 1)
+            _exit(1);
+    }
+    if (pid == 0)
+        _exit(0);
+    close(pair[1]);
+    for (int i = 0; i < ROUNDS; i++) {
+        struct vchan *next;
+
+        assert_int_equal(read(pair[0], &byte, 1), 1);
+        assert_int_equal(write(pair[0], "", 1), 1);
+        next = server();
+        assert_int_equal(read(pair[0], &byte, 1), 1);
+        lost += access(path(), F_OK) < 0;
+        vchan_free(next);
+        assert_int_equal(access(path(), F_OK), -1);
+        assert_int_equal(write(pair[0], "", 1), 1);
+    }
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    close(pair[0]);
+    assert_int_equal(lost, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -305,9 +373,11 @@ int main(void)
         TEST(what_may_become_a_server_is_waited_for),
         TEST(a_missing_directory_is_waited_for),
         TEST(what_a_peer_sent_before_it_left_is_readable),
+        TEST(a_busy_server_does_not_stand_in_the_next_ones_way),
         TEST(a_reset_server_serves_the_next_peer),
         TEST(at_least_64_kib_fit_without_a_reader),
         TEST(before_a_peer_nothing_moves),
+        TEST(an_older_server_never_takes_the_next_ones_name_away),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
