@@ -187,8 +187,8 @@ static void without_a_verdict_the_program_decides(void **state)
 static void a_program_that_fails_refuses(void **state)
 {
     static const char *const programs[] = {
-        "#!/bin/sh\nprintf 'result=allow\\nuser=u\\ntarget=dom0\\nautostart=True\\n"
-        "requested_target=dom0\\n'\nexit 1\n",
+        ("#!/bin/sh\nprintf 'result=allow\\nuser=u\\ntarget=dom0\\nautostart=True\\n"
+         "requested_target=dom0\\n'\nexit 1\n"),
         "#!/bin/sh\necho nonsense\n",
         "#!/bin/sh\nkill -9 $$\n",
         "#!/no/such/interpreter\n",
