@@ -15,6 +15,7 @@
  */
 #include "domain-spawner/local-domain.h"
 
+#include "domain-spawner/guest-daemon.h"
 #include "domain-spawner/local-home.h"
 #include "domain-spawner/local-net.h"
 #include "domain-spawner/local-proc.h"
@@ -30,14 +31,10 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#define END_MS          3000  /* from SIGTERM to SIGKILL for the daemon */
-#define DAEMON_WAIT_MS  250   /* before the first restart of a daemon; doubles */
-#define DAEMON_WAIT_MAX 30000 /* … up to this */
-#define FIRST_DOMID     1
+#define FIRST_DOMID 1
 
 struct backend {
     struct watch_set set;
@@ -60,7 +57,7 @@ static void end(struct local_domain *d, enum domain_end how)
         return;
     d->end = how;
     d->state = LOCAL_ENDING;
-    d->deadline = clock_ms() + END_MS;
+    d->deadline = clock_ms() + DAEMON_END_MS;
     close_fd(&d->leash);
     close_fd(&d->block);
     watch_remove(&d->info);
@@ -156,8 +153,7 @@ static void on_daemon_end(struct process *p, int status)
     } else if (d->state == LOCAL_RUNNING && d->spec.disposable) {
         fail(d, "its daemon ended (exit code %d), so the disposable does", spawn_exit_code(status));
     } else if (d->state == LOCAL_RUNNING) {
-        d->daemon_wait =
-            d->daemon_wait ? size_min(2 * d->daemon_wait, DAEMON_WAIT_MAX) : DAEMON_WAIT_MS;
+        d->daemon_wait = guest_daemon_next_wait(d->daemon_wait);
         d->deadline = clock_ms() + d->daemon_wait;
         log_warning("%s: its daemon ended (exit code %d), started again in %zu ms", d->spec.name,
                     spawn_exit_code(status), d->daemon_wait);
@@ -169,13 +165,8 @@ static void on_notify(struct watch *w)
 {
     struct local_domain *d = w->user;
     const struct backend_events *ev = d->backend->events;
-    char text[256];
-    ssize_t n = recv(w->fd, text, sizeof(text) - 1, MSG_DONTWAIT);
 
-    if (n <= 0)
-        return;
-    text[n] = 0;
-    if (!str_starts(text, "READY=1") && !strstr(text, "\nREADY=1"))
+    if (!guest_daemon_is_ready(w->fd))
         return;
     d->daemon_wait = 0;
     if (d->state != LOCAL_AGENT)
@@ -199,7 +190,7 @@ static int start_daemon(struct local_domain *d)
     if (!r)
         r = watch_add(&b->set, &d->notify, fd, on_notify, d);
     if (!r)
-        r = local_start_daemon(d, path, &pid);
+        r = guest_daemon_start(&d->spec, d->domid, "socket", path, &pid);
     if (!r)
         r = process_watch(&b->set, &d->daemon, pid, on_daemon_end, d);
     if (r)
@@ -455,7 +446,7 @@ static void check_deadline(struct local_domain *d)
     if (d->state == LOCAL_ENDING) {
         process_kill(&d->daemon, SIGKILL);
         process_kill(&d->net, SIGKILL);
-        d->deadline = clock_ms() + END_MS;
+        d->deadline = clock_ms() + DAEMON_END_MS;
     } else if (d->state == LOCAL_RUNNING) {
         r = start_daemon(d);
         if (r)

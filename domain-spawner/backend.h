@@ -81,7 +81,8 @@ struct backend_ops {
 
     /*
      * Mandatory. Never blocks. Copies spec. Ends in events->running, then ->gone, or in
-     * ->start_failed. *ret_domid: its number, which no other domain of this backend's life had.
+     * ->start_failed. *ret_domid: its number, which no other domain of this backend's life had, or
+     * 0 where it is known only later: events->running tells it.
      */
     int (*create)(struct backend *b, const struct domain_spec *spec, struct backend_domain **ret,
                   uint32_t *ret_domid);
@@ -96,5 +97,8 @@ struct backend_ops {
 };
 
 extern const struct backend_ops backend_local;
+#ifdef HAVE_XEN
+extern const struct backend_ops backend_xen;
+#endif
 
 #endif

@@ -1,125 +1,221 @@
 /*
- * qrexec-domain-init: what runs first in a domain of the local backend. Keeps the agent and the
- * user's fork server running, a moment apart where they keep ending; ends all when told to.
+ * qrexec-domain-init: what runs first in a domain of the local backend, as the child of its pid 1.
+ *
+ * It starts the fork server and the agent, starts them again when they end (250 ms later, then
+ * twice as long each time, up to 30 s), and reaps. It ends, and with it the domain, on SIGTERM or
+ * when its leash, which is its stdin, closes: then everything gets SIGTERM, and what is left a
+ * little later SIGKILL by the kernel. It also ends if its parent does.
  */
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
 #include "libqrexec/base/spawn.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#define PROGRAMS   "/usr/local/lib/qubes/"
-#define PAUSE_MS   100 /* before a program that ended is started again; doubles */
-#define PAUSE_MOST 5000
+#define AGAIN_MS     250
+#define AGAIN_MOST   30000
+#define HEALTHY_MS   10000 /* one that ran this long begins at AGAIN_MS again */
+#define TERMINATE_MS 1500
 
-struct child {
+struct service {
+    const char *name;
     const char *path;
-    char *argv[4];
+    const char *option; /* or NULL */
+    pid_t pid;          /* 0: not running */
+    uint64_t started;   /* when */
+    uint64_t again;     /* when to start it */
+    uint64_t wait;      /* the back-off that led to that */
+};
+
+static struct service services[] = {
+    {.name = "qrexec-fork-server",
+     .path = "/usr/local/lib/qubes/qrexec-fork-server",
+     .option = "--foreground"},
+    {.name = "qrexec-agent", .path = "/usr/local/lib/qubes/qrexec-agent"},
+};
+
+static void plan_again(struct service *s)
+{
+    uint64_t now = clock_ms();
+
+    s->wait = !s->wait || now - s->started > HEALTHY_MS ? AGAIN_MS : 2 * s->wait;
+    if (s->wait > AGAIN_MOST)
+        s->wait = AGAIN_MOST;
+    s->again = now + s->wait;
+}
+
+static void start(struct service *s)
+{
+    char *const argv[] = {(char *)s->name, (char *)s->option, NULL};
+    const int fds[] = {-1, STDOUT_FILENO, STDERR_FILENO};
+    struct spawn how = {.path = s->path,
+                        .argv = argv,
+                        .fds = fds,
+                        .n_fds = ARRAY_SIZE(fds),
+                        .dir = getenv("HOME"),
+                        .parent_death_signal = SIGTERM};
+    int r = spawn_process(&how, &s->pid, NULL);
+
+    s->started = clock_ms();
+    if (!r)
+        return;
+    s->pid = 0;
+    plan_again(s);
+    log_error("cannot start %s: %s; again in %u ms", s->path, strerror(-r), (unsigned)s->wait);
+}
+
+static void start_due(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(services); i++)
+        if (!services[i].pid && deadline_left(services[i].again ? services[i].again : 1) == 0)
+            start(&services[i]);
+}
+
+static int next_due(void)
+{
+    int least = -1;
+
+    for (size_t i = 0; i < ARRAY_SIZE(services); i++) {
+        int left = services[i].pid ? -1 : deadline_left(services[i].again);
+
+        if (left >= 0 && (least < 0 || left < least))
+            least = left;
+    }
+    return least;
+}
+
+static void reap(bool ending)
+{
+    int status;
     pid_t pid;
-    uint64_t next;  /* when it may be started; clock_ms() */
-    uint64_t pause; /* before the next time */
-};
 
-static struct child children[] = {
-    {.path = PROGRAMS "qrexec-fork-server",
-     .argv = {(char *)"qrexec-fork-server", (char *)"--foreground", NULL}},
-    {.path = PROGRAMS "qrexec-agent", .argv = {(char *)"qrexec-agent", NULL}},
-};
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        for (size_t i = 0; i < ARRAY_SIZE(services); i++) {
+            struct service *s = &services[i];
 
-static void start(struct child *c)
-{
-    int fds[3] = {-1, 1, 2}, r;
-
-    r = spawn_process(&(struct spawn){.path = c->path,
-                                      .argv = c->argv,
-                                      .fds = fds,
-                                      .n_fds = 3,
-                                      .dir = getenv("HOME"),
-                                      .parent_death_signal = SIGTERM},
-                      &c->pid, NULL);
-    if (r) {
-        log_error("cannot start %s: %s", c->path, strerror(-r));
-        c->pid = 0;
-        c->next = clock_ms() + PAUSE_MOST;
-    }
+            if (s->pid != pid)
+                continue;
+            s->pid = 0;
+            plan_again(s);
+            if (!ending)
+                log_warning("%s ended (exit code %d), again in %u ms", s->name,
+                            spawn_exit_code(status), (unsigned)s->wait);
+        }
 }
 
-static void on_end(pid_t pid)
+/* In the domain's PID namespace -1 is all but pid 1 and us. */
+static void terminate_all(int signals)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(children); i++) {
-        struct child *c = &children[i];
+    uint64_t deadline = clock_ms() + TERMINATE_MS;
+    struct pollfd pfd = {.fd = signals, .events = POLLIN};
+    struct signalfd_siginfo si;
 
-        if (c->pid != pid)
-            continue;
-        log_warning("%s ended; it is started again", c->argv[0]);
-        c->pid = 0;
-        c->next = clock_ms() + c->pause;
-        c->pause = c->pause ? (c->pause * 2 > PAUSE_MOST ? PAUSE_MOST : c->pause * 2) : PAUSE_MS;
+    (void)kill(-1, SIGTERM);
+    (void)kill(-1, SIGCONT);
+    while (kill(-1, 0) == 0 && deadline_left(deadline) > 0) {
+        (void)poll(&pfd, 1, 20); /* grandchildren are pid 1's to reap: no signal tells */
+        while (read(signals, &si, sizeof(si)) == sizeof(si))
+            ;
+        reap(true);
     }
-}
-
-static int start_due(void)
-{
-    int wait = -1;
-
-    for (size_t i = 0; i < ARRAY_SIZE(children); i++) {
-        struct child *c = &children[i];
-        int left = c->next ? deadline_left(c->next) : 0;
-
-        if (!c->pid && left <= 0)
-            start(c);
-        else if (!c->pid && (wait < 0 || left < wait))
-            wait = left;
-    }
-    return wait;
+    (void)kill(-1, SIGKILL);
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        ;
 }
 
 /* True: told to end. */
-static bool take_signals(int fd)
+static bool take_signals(int signals)
 {
     struct signalfd_siginfo si;
-    bool end = false;
-    pid_t pid;
+    bool over = false;
 
-    while (read(fd, &si, sizeof(si)) == sizeof(si))
-        end |= si.ssi_signo != SIGCHLD;
-    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-        on_end(pid);
-    return end;
+    while (read(signals, &si, sizeof(si)) == sizeof(si))
+        over = over || si.ssi_signo == SIGTERM;
+    reap(false);
+    return over;
 }
 
-int main(void)
+static bool leash_closed(short events)
 {
-    sigset_t mask;
-    int fd;
+    char c[64];
+    ssize_t n;
 
-    if (fd_open_standard())
-        return 1;
-    log_open("qrexec-domain-init", LOG_TARGET_STDERR);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    sigemptyset(&mask);
-    sigaddset(&mask, SIGCHLD);
-    sigaddset(&mask, SIGTERM);
-    sigaddset(&mask, SIGINT);
-    sigprocmask(SIG_BLOCK, &mask, NULL);
-    fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-    mkdir("/run/qubes", 0755);
+    if (!(events & (POLLIN | POLLHUP | POLLERR)))
+        return false;
+    n = read(STDIN_FILENO, c, sizeof(c));
+    return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+static int run(int signals, bool leash)
+{
     for (;;) {
-        /* our stdin is a leash: its end, or its breaking, ends the domain */
-        struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
+        struct pollfd pfds[] = {{.fd = signals, .events = POLLIN},
+                                {.fd = leash ? STDIN_FILENO : -1, .events = POLLIN}};
 
-        if (poll(p, 2, start_due()) <= 0)
-            continue;
-        if (p[1].revents || (p[0].revents && take_signals(fd)))
-            break;
+        start_due();
+        if (poll(pfds, ARRAY_SIZE(pfds), next_due()) < 0 && errno != EINTR)
+            return -errno;
+        if (take_signals(signals) || leash_closed(pfds[1].revents)) {
+            terminate_all(signals);
+            return 0;
+        }
     }
-    /* the kernel ends what is left in our namespace when we are gone */
-    kill(-1, SIGTERM);
-    return 0;
+}
+
+static int open_signals(int *ret)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGCHLD);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return -errno;
+    *ret = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return *ret < 0 ? -errno : 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const char usage[] = "usage: qrexec-domain-init [--leash]\n";
+    static const struct option options[] = {
+        {"leash", no_argument, NULL, 'l'}, {"help", no_argument, NULL, 'h'}, {0}};
+    bool leash = false;
+    int c, signals = -1, r;
+
+    if (fd_open_standard() || argc < 1)
+        return 2;
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (c == 'h') {
+            fputs(usage, stdout);
+            return 0;
+        }
+        if (c != 'l') {
+            fputs(usage, stderr);
+            return 2;
+        }
+        leash = true;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    umask(022);
+    log_open("qrexec-domain-init", LOG_TARGET_STDERR);
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != 1) {
+        log_error("only a domain's pid 1 starts this program");
+        return 2;
+    }
+    r = open_signals(&signals);
+    if (!r)
+        r = run(signals, leash);
+    if (r)
+        log_error("%s", strerror(-r));
+    return r ? 1 : 0;
 }

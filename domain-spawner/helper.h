@@ -1,6 +1,6 @@
 /*
- * The helper: carries out what the front asks of a backend, and tells it what becomes of domains.
- * It knows no loop; the front's end ends every domain.
+ * The helper: the process with the rights. It takes requests from the front, checks each again,
+ * has the backend do them, and tells what becomes of the domains. It decides nothing.
  */
 #ifndef QREXEC_SPAWNER_HELPER_H
 #define QREXEC_SPAWNER_HELPER_H
@@ -9,16 +9,25 @@
 
 struct helper;
 
-/* 0; negative errno and *ret_why (static, "" or what to do). */
-int helper_new(const struct backend_ops *ops, struct helper **ret, const char **ret_why);
+/* The backend of that name ("": the one that this machine is made for), or NULL. */
+const struct backend_ops *backend_find(const char *name);
+
+/* socket: the front, owned by the helper. -errno; *ret_why: one line, what to do. */
+int helper_new(int socket, const struct backend_ops *ops, struct helper **ret,
+               const char **ret_why);
 void helper_free(struct helper *h);
 
-/* Wait for HELPER_FD and helper_backend_fd(), at most helper_timeout() ms; then dispatch. */
+/* What to wait for: the front's socket readable, the backend's descriptor, a timeout. */
+int helper_socket(const struct helper *h);
 int helper_backend_fd(const struct helper *h);
 int helper_timeout(const struct helper *h);
-/* False: the front is gone and so is every domain. */
-bool helper_dispatch(struct helper *h);
-/* We are told to end: destroys every domain; dispatch goes on until it returns false. */
+/* Wait for the front's socket to be writable, too. */
+bool helper_has_unread(const struct helper *h);
+/* After any of that. */
+void helper_dispatch(struct helper *h);
+
+/* Ends every domain; the helper is over once they are gone. Also when the front goes. */
 void helper_end(struct helper *h);
+bool helper_is_over(const struct helper *h);
 
 #endif

@@ -1,202 +1,211 @@
-/* One domain of the local backend: see local-domain.h. */
+/* A domain of the local backend: see local-domain.h. */
 #include "domain-spawner/local-domain.h"
 
+#include "domain-spawner/guest-daemon.h"
 #include "domain-spawner/local-net.h"
 #include "domain-spawner/local-sandbox.h"
 #include "domain-spawner/local-stage.h"
 #include "libqrexec/base/io.h"
+#include "libqrexec/base/log.h"
 #include "libqrexec/base/sandbox.h"
 #include "libqrexec/base/spawn.h"
 
-#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
-#define LOCAL_DIR "/run/qubes/local"
+#define DOMAINS_DIR "/run/qubes/domains"
+#define INFO_MAX    4096
+#define LOG_MOST    ((size_t)16 << 20) /* of one life: then nobody listens any more */
 
 void local_domain_init(struct local_domain *d, struct backend *b, const struct domain_spec *spec,
                        uint32_t domid)
 {
-    *d = (struct local_domain){
-        .backend = b,
-        .spec = *spec,
-        .domid = domid,
-        .leash = -1,
-        .block = -1,
-        .net_exit = -1,
-        .log_write = -1,
-        .log_file = -1,
-        .info = WATCH_NULL,
-        .init = WATCH_NULL,
-        .net_ready = WATCH_NULL,
-        .notify = WATCH_NULL,
-        .log = WATCH_NULL,
-        .prepare = PROCESS_NULL,
-        .bwrap = PROCESS_NULL,
-        .net = PROCESS_NULL,
-        .daemon = PROCESS_NULL,
-        .remove = PROCESS_NULL,
-    };
+    *d = (struct local_domain){.backend = b,
+                               .spec = *spec,
+                               .domid = domid,
+                               .prepare = PROCESS_NULL,
+                               .bwrap = PROCESS_NULL,
+                               .net = PROCESS_NULL,
+                               .daemon = PROCESS_NULL,
+                               .remove = PROCESS_NULL,
+                               .info = WATCH_NULL,
+                               .init = WATCH_NULL,
+                               .net_ready = WATCH_NULL,
+                               .notify = WATCH_NULL,
+                               .log = WATCH_NULL,
+                               .info_text = BUF_NULL(INFO_MAX),
+                               .leash = -1,
+                               .block = -1,
+                               .net_life = -1,
+                               .log_write = -1,
+                               .log_file = -1};
 }
 
 void local_domain_free(struct local_domain *d)
 {
-    struct watch *watches[] = {&d->info, &d->init, &d->net_ready, &d->notify, &d->log};
-    struct process *processes[] = {&d->prepare, &d->bwrap, &d->net, &d->daemon, &d->remove};
+    struct process *const processes[] = {&d->prepare, &d->bwrap, &d->net, &d->daemon, &d->remove};
+    struct watch *const watches[] = {&d->info, &d->init, &d->net_ready, &d->notify, &d->log};
 
-    local_kill_init(d);
-    for (size_t i = 0; i < ARRAY_SIZE(processes); i++) {
-        process_kill(processes[i], SIGKILL);
+    for (size_t i = 0; i < ARRAY_SIZE(processes); i++)
         watch_remove(&processes[i]->watch);
-    }
     for (size_t i = 0; i < ARRAY_SIZE(watches); i++)
         watch_remove(watches[i]);
+    buf_deinit(&d->info_text);
     close_fd(&d->leash);
     close_fd(&d->block);
-    close_fd(&d->net_exit);
+    close_fd(&d->net_life);
     close_fd(&d->log_write);
     close_fd(&d->log_file);
-    free(d); /* it is the first member of its backend_domain */
+    free(d);
 }
 
-static int make_dirs(struct local_domain *d, char log_path[static PATH_SIZE])
+static int open_log(struct local_domain *d)
 {
-    char dir[PATH_SIZE];
-    int r = path_get(d->dir, LOCAL_DIR "/%s", d->spec.name);
+    char path[PATH_SIZE];
+    int r = path_get(path, "/var/log/qubes");
 
     if (!r)
-        r = path_get(dir, "/var/log/qubes");
+        r = mkdir_all(path, 0755);
     if (!r)
-        r = mkdir_all(dir, 0755);
-    if (!r)
-        r = mkdir_all(d->dir, 0711);
-    if (!r)
-        r = path_get(log_path, "/var/log/qubes/guest-%s.log", d->spec.name);
-    return r ? r : sandbox_write_files(&d->spec, d->dir);
+        r = path_get(path, "/var/log/qubes/guest-%s.log", d->spec.name);
+    if (r)
+        return r;
+    d->log_file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0640);
+    return d->log_file < 0 ? -errno : 0;
 }
 
 int local_make_files(struct local_domain *d, int *ret_log)
 {
-    char path[PATH_SIZE];
-    int log[2], r = make_dirs(d, path);
+    int fds[2], r = path_get(d->dir, DOMAINS_DIR "/%u", d->domid);
 
+    if (!r)
+        r = mkdir_all(d->dir, 0755);
+    if (!r)
+        r = sandbox_write_files(&d->spec, d->dir);
+    if (!r)
+        r = open_log(d);
+    if (!r && pipe2(fds, O_CLOEXEC) < 0)
+        r = -errno;
     if (r)
         return r;
-    d->log_file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
-    if (d->log_file < 0 || pipe2(log, O_CLOEXEC) < 0)
-        return -errno;
-    d->log_write = log[1];
-    *ret_log = log[0];
-    return fd_set_nonblock(log[0], true);
+    *ret_log = fds[0];
+    d->log_write = fds[1];
+    return fd_set_nonblock(fds[0], true);
 }
 
 void local_remove_files(struct local_domain *d)
 {
-    char path[PATH_SIZE];
-
     local_drain_log(d);
-    (void)remove_all(d->dir);
-    /* after the end, only the log that somebody chose to keep has a disposable's name */
-    if (d->spec.disposable && path_get(path, "/var/log/qubes/guest-%s.log", d->spec.name) == 0)
-        unlink(path);
+    if (*d->dir)
+        (void)remove_all(d->dir);
+    if (d->spec.disposable)
+        guest_logs_remove(&d->spec);
 }
 
 int local_sweep_files(void)
 {
     char path[PATH_SIZE];
-    int r = path_get(path, LOCAL_DIR);
+    int r = path_get(path, DOMAINS_DIR);
 
     if (!r)
         r = remove_all(path);
-    return r ? r : mkdir_all(path, 0711);
+    return r ? r : mkdir_all(path, 0755);
 }
 
-/* bubblewrap's arguments in a file that only it sees. */
 static int options_fd(const struct local_domain *d, const struct sandbox_paths *paths, int *ret)
 {
     _cleanup_(freep) char *options = NULL;
-    _cleanup_(closep) int fd = memfd_create("bwrap", MFD_CLOEXEC);
-    size_t n = 0;
-    int r = sandbox_options(&d->spec, d->domid, paths, &options, &n);
+    _cleanup_(closep) int fd = -1;
+    size_t n;
+    int r =
+        sandbox_options(&d->spec, d->domid, geteuid() == 0 ? &stage_paths : paths, &options, &n);
 
+    if (r)
+        return r;
+    fd = memfd_create("bwrap-options", MFD_CLOEXEC);
     if (fd < 0)
         return -errno;
+    r = write_full(fd, options, n);
+    if (!r && lseek(fd, 0, SEEK_SET) < 0)
+        r = -errno;
     if (!r)
-        r = write_full(fd, options, n);
-    if (r || lseek(fd, 0, SEEK_SET) < 0)
-        return r ? r : -errno;
-    *ret = take_fd(&fd);
-    return 0;
+        *ret = take_fd(&fd);
+    return r;
 }
 
-static void sandbox_child(const struct local_domain *d, const struct sandbox_paths *paths,
-                          const char *program, const int *fds)
+static void sandbox_child(const struct local_domain *d, const char *bwrap, const int *fds,
+                          const struct sandbox_paths *paths)
 {
-    char *argv[] = {(char *)"bwrap", (char *)"--args",     (char *)"5",
-                    (char *)"--",    (char *)SANDBOX_INIT, NULL};
+    char *const argv[] = {(char *)"bwrap",      (char *)"--args",  (char *)"5", (char *)"--",
+                          (char *)SANDBOX_INIT, (char *)"--leash", NULL};
+    char *const envp[] = {NULL};
+    const char *step = "prepare";
     int r = spawn_prepare(fds, SANDBOX_N_FDS);
 
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (!r && geteuid() == 0)
+    if (!r && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        r = -errno;
+    if (!r && geteuid() == 0) {
+        step = "lay its directories for";
         r = stage_mount(paths);
+    }
     if (!r)
         r = stage_drop(d->uid);
+    if (!r && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) /* the change of uid took it away */
+        r = -errno;
     if (!r) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of uid takes it away */
-        execve(program, argv, (char *[]){NULL});
+        step = "run";
+        execve(bwrap, argv, envp);
         r = -errno;
     }
-    dprintf(STDERR_FILENO, "cannot start bubblewrap: %s\n", strerror(-r));
+    dprintf(STDERR_FILENO, "cannot %s bubblewrap: %s\n", step, strerror(-r));
     _exit(127);
 }
 
-struct sandbox_ends {
-    int leash, info, block, args, seccomp; /* bubblewrap's */
+struct sandbox_pipes {
+    int leash[2], info[2], block[2];
+    int options, filter;
 };
 
-static int open_pipe(int *ret_read, int *ret_write)
+static void pipes_deinit(struct sandbox_pipes *p)
 {
-    int p[2];
+    int *const all[] = {p->leash, p->info, p->block};
 
-    if (pipe2(p, O_CLOEXEC) < 0)
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+        close_fd(&all[i][0]);
+        close_fd(&all[i][1]);
+    }
+    close_fd(&p->options);
+    close_fd(&p->filter);
+}
+
+static int pipes_init(struct sandbox_pipes *p, const struct local_domain *d,
+                      const struct sandbox_paths *paths)
+{
+    *p = (struct sandbox_pipes){{-1, -1}, {-1, -1}, {-1, -1}, -1, -1};
+    if (pipe2(p->leash, O_CLOEXEC) < 0 || pipe2(p->info, O_CLOEXEC) < 0 ||
+        pipe2(p->block, O_CLOEXEC) < 0)
         return -errno;
-    *ret_read = p[0];
-    *ret_write = p[1];
-    return 0;
+    return options_fd(d, paths, &p->options);
 }
 
-static int open_ends(struct local_domain *d, const struct sandbox_paths *paths,
-                     struct sandbox_ends *e, int *ret_info)
+int local_start_sandbox(struct local_domain *d, pid_t *ret, int *ret_info, const char **ret_why)
 {
-    int r = options_fd(d, geteuid() == 0 ? &stage_paths : paths, &e->args);
-
-    if (!r)
-        r = sandbox_filter_domain(&e->seccomp);
-    if (!r)
-        r = open_pipe(&e->leash, &d->leash);
-    if (!r)
-        r = open_pipe(&e->block, &d->block);
-    if (!r)
-        r = open_pipe(ret_info, &e->info);
-    return r ? r : fd_set_nonblock(*ret_info, true);
-}
-
-int local_start_sandbox(struct local_domain *d, pid_t *ret_pid, int *ret_info, const char **ret_why)
-{
+    _cleanup_(pipes_deinit) struct sandbox_pipes p = {{-1, -1}, {-1, -1}, {-1, -1}, -1, -1};
+    const char *bwrap = stage_find_program("bwrap");
     char vm[PATH_SIZE], vchan[PATH_SIZE];
-    const struct sandbox_paths paths = {
-        .vm = vm, .home = d->spec.home, .vchan = vchan, .own = d->dir};
-    const char *program = stage_find_program("bwrap");
-    struct sandbox_ends e = {-1, -1, -1, -1, -1};
-    pid_t pid = -1;
+    const struct sandbox_paths paths = {vm, d->spec.home, vchan, d->dir};
+    pid_t pid;
     int r;
 
-    if (!program) {
+    if (!bwrap) {
         *ret_why = "bubblewrap is missing: install the package bubblewrap";
         return -ENOENT;
     }
@@ -204,153 +213,129 @@ int local_start_sandbox(struct local_domain *d, pid_t *ret_pid, int *ret_info, c
     if (!r)
         r = path_get(vchan, "/run/vchan/%u", d->domid);
     if (!r)
-        r = open_ends(d, &paths, &e, ret_info);
-    if (!r) {
-        int fds[SANDBOX_N_FDS] = {e.leash, d->log_write, d->log_write, e.info,
-                                  e.block, e.args,       e.seccomp};
-
-        pid = fork();
-        if (pid == 0)
-            sandbox_child(d, &paths, program, fds);
-        r = pid < 0 ? -errno : 0;
-    }
-    close_fd(&e.leash);
-    close_fd(&e.info);
-    close_fd(&e.block);
-    close_fd(&e.args);
-    close_fd(&e.seccomp);
+        r = pipes_init(&p, d, &paths);
     if (!r)
-        *ret_pid = pid;
-    return r;
+        r = sandbox_filter_domain(&p.filter);
+    if (!r)
+        r = fd_set_nonblock(p.info[0], true);
+    if (r)
+        return r;
+    pid = fork();
+    if (pid == 0) {
+        const int fds[SANDBOX_N_FDS] = {p.leash[0], d->log_write, d->log_write, p.info[1],
+                                        p.block[0], p.options,    p.filter};
+
+        sandbox_child(d, bwrap, fds, &paths);
+    }
+    if (pid < 0)
+        return -errno;
+    d->leash = take_fd(&p.leash[1]);
+    d->block = take_fd(&p.block[1]);
+    *ret_info = take_fd(&p.info[0]);
+    *ret = pid;
+    return 0;
 }
 
 int local_read_info(struct local_domain *d)
 {
-    const char *key = "\"child-pid\":", *at;
-    ssize_t n =
-        read(d->info.fd, d->info_text + d->info_len, sizeof(d->info_text) - 1 - d->info_len);
-    long pid;
+    ssize_t n = buf_read_fd(&d->info_text, d->info.fd, INFO_MAX);
+    json_t *info;
+    json_int_t pid;
 
-    if (n < 0)
-        return errno == EAGAIN || errno == EINTR ? -EAGAIN : -errno;
-    d->info_len += (size_t)n;
-    d->info_text[d->info_len] = 0;
-    at = strstr(d->info_text, key);
-    if (at && strchr(at, '}')) {
-        pid = strtol(at + strlen(key), NULL, 10);
-        d->init_pid = (pid_t)pid;
-        return pid > 1 ? 0 : -EBADMSG;
-    }
-    return n == 0 || d->info_len == sizeof(d->info_text) - 1 ? -EBADMSG : -EAGAIN;
+    if (n == -EAGAIN)
+        return -EAGAIN;
+    if (n <= 0)
+        return n ? (int)n : -EPIPE;
+    info = json_loadb((const char *)buf_data(&d->info_text), buf_len(&d->info_text), 0, NULL);
+    if (!info)
+        return -EAGAIN;
+    pid = json_integer_value(json_object_get(info, "child-pid"));
+    json_decref(info);
+    if (pid <= 1 || pid > INT32_MAX)
+        return -EPROTO;
+    d->init_pid = (pid_t)pid;
+    return 0;
 }
 
-int local_start_net(struct local_domain *d, pid_t *ret_pid, int *ret_ready, const char **ret_why)
+int local_start_net(struct local_domain *d, pid_t *ret, int *ret_ready, const char **ret_why)
 {
+    _cleanup_(closep) int read_end = -1;
     struct net_params p = {.init = d->init_pid, .uid = d->uid, .log_fd = d->log_write};
-    _cleanup_(closep) int exit_read = -1;
-    int r = open_pipe(&exit_read, &d->net_exit);
+    int life[2], r;
 
-    p.exit_fd = exit_read;
-    return r ? r : net_start(&p, ret_pid, ret_ready, ret_why);
+    if (pipe2(life, O_CLOEXEC) < 0)
+        return -errno;
+    read_end = life[0];
+    d->net_life = life[1];
+    p.exit_fd = read_end;
+    r = net_start(&p, ret, ret_ready, ret_why);
+    return r;
 }
 
-int local_start_daemon(struct local_domain *d, const char *notify, pid_t *ret_pid)
+/* The last line that is not empty, as plain text: the domain chose its bytes. */
+static void keep_last_line(struct local_domain *d, const char *data, size_t n)
 {
-    _cleanup_(freep) char *root = NULL, *socket = format_new("NOTIFY_SOCKET=%s", notify);
-    char path[PATH_SIZE], domid[16], *argv[10];
-    char *envp[] = {socket, (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-                    (char *)"QREXEC_TRANSPORT=socket", (char *)"QREXEC_STARTUP_TIMEOUT=3600", NULL};
-    int fds[3] = {-1, d->log_file, d->log_file}, r = path_program(path, PATH_SBIN, "qrexec-daemon");
-    size_t n = 0;
+    size_t end = n, start, k = 0;
 
-    if (!r)
-        r = format(domid, sizeof(domid), "%u", d->domid);
-    if (*paths_root() && !(root = format_new("--root=%s", paths_root())))
-        r = -ENOMEM;
-    if (r || !socket)
-        return r ? r : -ENOMEM;
-    argv[n++] = (char *)"qrexec-daemon";
-    argv[n++] = (char *)"-D";
-    if (root)
-        argv[n++] = root;
-    argv[n++] = (char *)"-u";
-    argv[n++] = d->spec.uuid;
-    argv[n++] = domid;
-    argv[n++] = d->spec.name;
-    if (*d->spec.default_user)
-        argv[n++] = d->spec.default_user;
-    argv[n] = NULL;
-    return spawn_process(&(struct spawn){.path = path,
-                                         .argv = argv,
-                                         .envp = envp,
-                                         .fds = fds,
-                                         .n_fds = 3,
-                                         .new_session = true,
-                                         .parent_death_signal = SIGTERM},
-                         ret_pid, NULL);
+    while (end > 0 && (data[end - 1] == '\n' || data[end - 1] == '\r'))
+        end--;
+    start = end;
+    while (start > 0 && data[start - 1] != '\n')
+        start--;
+    if (start == end)
+        return;
+    for (size_t i = start; i < end && k < sizeof(d->last_line) / 2; i++)
+        d->last_line[k++] = data[i] >= 0x20 && data[i] <= 0x7e ? data[i] : '_';
+    d->last_line[k] = 0;
 }
 
-/* Through its pidfd, so that no other process can be meant. */
+void local_read_log(struct local_domain *d)
+{
+    static const char full[] = "\n[the log of this life of the domain is full]\n";
+    char data[4096];
+    ssize_t n = d->log.fd < 0 ? 0 : read(d->log.fd, data, sizeof(data));
+
+    if (n <= 0)
+        return;
+    (void)write_full(d->log_file, data, (size_t)n); /* a full disk must not end the domain */
+    keep_last_line(d, data, (size_t)n);
+    d->logged += (size_t)n;
+    if (d->logged > LOG_MOST) {
+        (void)write_full(d->log_file, full, sizeof(full) - 1);
+        watch_remove(&d->log);
+    }
+}
+
+void local_drain_log(struct local_domain *d)
+{
+    for (int i = 0; i < 16; i++)
+        local_read_log(d);
+}
+
+const char *local_advice(const struct local_domain *d)
+{
+    if (!str_starts(d->last_line, "bwrap: "))
+        return "";
+    if (strstr(d->last_line, "nknown option"))
+        return "; install bubblewrap 0.8 or newer";
+    if (strstr(d->last_line, "namespace") || strstr(d->last_line, "uid map"))
+        return "; this machine does not let users make namespaces: sysctl "
+               "user.max_user_namespaces=65536 (Debian: kernel.unprivileged_userns_clone=1, "
+               "Ubuntu: kernel.apparmor_restrict_unprivileged_userns=0)";
+    if (strstr(d->last_line, SANDBOX_INIT))
+        return "; the VM side is not installed";
+    return "";
+}
+
 void local_kill_init(struct local_domain *d)
 {
-    struct process init = {.watch = d->init, .pid = d->init_pid};
-
-    close_fd(&d->net_exit);
     if (d->init.fd >= 0)
-        process_kill(&init, SIGKILL);
+        (void)syscall(SYS_pidfd_send_signal, d->init.fd, SIGKILL, NULL, 0);
+    close_fd(&d->net_life);
 }
 
 bool local_processes_left(const struct local_domain *d)
 {
     return process_alive(&d->prepare) || process_alive(&d->bwrap) || process_alive(&d->net) ||
            process_alive(&d->daemon) || d->init.fd >= 0;
-}
-
-/* Keeps the last whole line, as printable text. */
-static void note_line(struct local_domain *d, const char *data, size_t n)
-{
-    size_t end = n, start, m;
-
-    while (end > 0 && isspace((unsigned char)data[end - 1]))
-        end--;
-    for (start = end; start > 0 && data[start - 1] != '\n'; start--)
-        ;
-    m = size_min(end - start, sizeof(d->last_line) - 1);
-    if (!m)
-        return;
-    for (size_t i = 0; i < m; i++)
-        d->last_line[i] = isprint((unsigned char)data[start + i]) ? data[start + i] : '_';
-    d->last_line[m] = 0;
-}
-
-void local_read_log(struct local_domain *d)
-{
-    char buf[4096];
-    ssize_t n = read(d->log.fd, buf, sizeof(buf));
-
-    if (n <= 0)
-        return;
-    note_line(d, buf, (size_t)n);
-    if (write(d->log_file, buf, (size_t)n) < 0)
-        return; /* a full disk takes the log, not the domain */
-}
-
-void local_drain_log(struct local_domain *d)
-{
-    char buf[4096];
-    ssize_t n;
-
-    while (d->log.fd >= 0 && (n = read(d->log.fd, buf, sizeof(buf))) > 0) {
-        note_line(d, buf, (size_t)n);
-        if (write(d->log_file, buf, (size_t)n) < 0)
-            return;
-    }
-}
-
-const char *local_advice(const struct local_domain *d)
-{
-    if (strstr(d->last_line, "amespace") || strstr(d->last_line, "clone"))
-        return " (this machine does not let an ordinary user make namespaces: see "
-               "kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns)";
-    return "";
 }

@@ -3,6 +3,7 @@
 
 #include "domain-spawner/helper-protocol.h"
 #include "domain-spawner/local-stage.h"
+#include "libqrexec/base/buf.h"
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/paths.h"
 #include "libqrexec/base/spawn.h"
@@ -162,36 +163,53 @@ int home_note(const struct domain_spec *spec)
     return r ? r : file_replace(path, spec->home, strlen(spec->home), 0600);
 }
 
-static int sweep(DIR *d)
+/* Removes what the notes of these uuids, each ended by a NUL, name. */
+static int sweep(const struct buf *uuids)
 {
-    struct dirent *e;
+    const char *at = (const char *)buf_data(uuids), *end = at + buf_len(uuids);
     int bad = 0;
 
-    while ((e = readdir(d))) {
+    for (; at < end; at += strlen(at) + 1) {
         _cleanup_(freep) char *home = NULL;
         char path[PATH_SIZE];
         size_t n;
 
-        if (!helper_uuid_ok(e->d_name) || note_path(e->d_name, path) ||
-            file_read(path, PATH_SIZE, &home, &n))
-            continue;
-        bad |= remove_noted(e->d_name, home);
+        if (note_path(at, path) == 0 && file_read(path, PATH_SIZE, &home, &n) == 0)
+            bad |= remove_noted(at, home);
     }
     return bad;
 }
 
-int home_start_sweep(pid_t *ret)
+/* Read before any new domain can write its own. */
+static int list_notes(struct buf *uuids)
 {
     char path[PATH_SIZE];
+    struct dirent *e;
     DIR *d;
     int r = path_get(path, NOTES);
 
-    *ret = 0;
-    if (r || access(path, F_OK) < 0)
-        return r;
-    r = begin(STDERR_FILENO, ret);
-    if (r || *ret)
+    if (r)
         return r;
     d = opendir(path);
-    _exit(d ? sweep(d) : 1);
+    if (!d)
+        return errno == ENOENT ? 0 : -errno;
+    while (!r && (e = readdir(d)))
+        if (helper_uuid_ok(e->d_name))
+            r = buf_append(uuids, e->d_name, strlen(e->d_name) + 1);
+    closedir(d);
+    return r;
+}
+
+int home_start_sweep(pid_t *ret)
+{
+    _cleanup_(buf_deinit) struct buf uuids = BUF_NULL((size_t)1 << 20);
+    int r = list_notes(&uuids);
+
+    *ret = 0;
+    if (r || !buf_len(&uuids))
+        return r;
+    r = begin(STDERR_FILENO, ret);
+    if (!r && *ret == 0)
+        _exit(sweep(&uuids));
+    return r;
 }

@@ -71,14 +71,20 @@ static const char *const walls[] = {
     "1000",
 };
 
+/* bubblewrap makes missing parents with mode 0700, so those are made here. */
 static const char *const system_tree[] = {
-    "--ro-bind", "/usr",     "/usr",           "--symlink", "usr/bin",    "/bin",       "--symlink",
-    "usr/sbin",  "/sbin",    "--symlink",      "usr/lib",   "/lib",       "--proc",     "/proc",
-    "--dev",     "/dev",     "--perms",        "1777",      "--tmpfs",    "/tmp",       "--perms",
-    "0755",      "--tmpfs",  "/var",           "--perms",   "1777",       "--dir",      "/var/tmp",
-    "--dir",     "/var/log", "--dir",          "/var/lib",  "--dir",      "/var/cache", "--symlink",
-    "../run",    "/var/run", "--perms",        "0755",      "--tmpfs",    "/run",       "--perms",
-    "0700",      "--dir",    "/run/user/1000", "--dir",     "/run/qubes", "--dir",      "/run/lock",
+    "--ro-bind",      "/usr",      "/usr",      "--symlink", "usr/bin",    "/bin",     "--symlink",
+    "usr/sbin",       "/sbin",     "--symlink", "usr/lib",   "/lib",       "--proc",   "/proc",
+    "--dev",          "/dev",      "--perms",   "0755",      "--dir",      "/etc",     "--perms",
+    "0755",           "--dir",     "/etc/ssl",  "--perms",   "0755",       "--dir",    "/etc/pki",
+    "--perms",        "0755",      "--dir",     "/home",     "--perms",    "1777",     "--tmpfs",
+    "/tmp",           "--perms",   "0755",      "--tmpfs",   "/var",       "--perms",  "1777",
+    "--dir",          "/var/tmp",  "--perms",   "0755",      "--dir",      "/var/log", "--perms",
+    "0755",           "--dir",     "/var/lib",  "--perms",   "0755",       "--dir",    "/var/cache",
+    "--symlink",      "../run",    "/var/run",  "--perms",   "0755",       "--tmpfs",  "/run",
+    "--perms",        "0755",      "--dir",     "/run/user", "--perms",    "0700",     "--dir",
+    "/run/user/1000", "--perms",   "0755",      "--dir",     "/run/qubes", "--perms",  "0755",
+    "--dir",          "/run/lock",
 };
 
 static const char *const environment[][2] = {

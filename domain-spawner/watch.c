@@ -47,6 +47,17 @@ int watch_add(struct watch_set *set, struct watch *w, int fd, void (*on_event)(s
     return 0;
 }
 
+int watch_modify(struct watch *w, bool readable, bool writable)
+{
+    struct epoll_event ev = {.data.ptr = w};
+
+    if (readable)
+        ev.events |= EPOLLIN;
+    if (writable)
+        ev.events |= EPOLLOUT;
+    return epoll_ctl(w->set->epoll, EPOLL_CTL_MOD, w->fd, &ev) < 0 ? -errno : 0;
+}
+
 /* A duplicate in a child could keep the entry alive, so it is taken out before the close. */
 void watch_remove(struct watch *w)
 {

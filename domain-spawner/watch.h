@@ -32,6 +32,8 @@ void watch_set_dispatch(struct watch_set *set);
 /* Takes fd over also on failure. Called when it is readable or at its end. */
 int watch_add(struct watch_set *set, struct watch *w, int fd, void (*on_event)(struct watch *w),
               void *user);
+/* What it waits for from now on; after watch_add() that is to be readable. */
+int watch_modify(struct watch *w, bool readable, bool writable);
 /* Closes it; an empty one is fine. */
 void watch_remove(struct watch *w);
 

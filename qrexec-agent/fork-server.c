@@ -131,20 +131,28 @@ static void to_background(void)
         (void)setsid();
 }
 
+static const char usage[] = "usage: qrexec-fork-server [--foreground] [SOCKET]\n";
+
 int main(int argc, char **argv)
 {
     char path[PATH_SIZE];
+    bool foreground = false;
     int listener, r = fd_open_standard();
 
     if (r || argc < 1)
         return 1;
     log_open(who, LOG_TARGET_STDERR);
     if (argc == 2 && str_equal(argv[1], "--help")) {
-        puts("usage: qrexec-fork-server [SOCKET]");
+        fputs(usage, stdout);
         return 0;
     }
+    if (argc > 1 && str_equal(argv[1], "--foreground")) {
+        foreground = true;
+        argc--;
+        argv++;
+    }
     if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
-        fputs("usage: qrexec-fork-server [SOCKET]\n", stderr);
+        fputs(usage, stderr);
         return 2;
     }
     r = paths_init(NULL, PATHS_DAEMON);
@@ -159,8 +167,10 @@ int main(int argc, char **argv)
         log_error("%s: cannot listen: %s", path, strerror(-r));
         return 1;
     }
-    to_background();
-    log_open(who, LOG_TARGET_SYSTEM);
+    if (!foreground) {
+        to_background();
+        log_open(who, LOG_TARGET_SYSTEM);
+    }
     signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_IGN); /* no zombies; children set their own */
     r = loop(listener);
