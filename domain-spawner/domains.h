@@ -51,11 +51,11 @@ struct domain {
     char *notes;      /* NULL: none */
 
     enum domain_state state;
-    uint32_t domid;      /* while it runs */
-    int64_t start_time;  /* seconds since 1970, while it runs */
-    struct life *life;   /* of the spawner: who waits for what */
-    uint64_t made_at;    /* clock_ms() of a disposable's creation by this process */
-    bool ever_started;   /* since this process knows it */
+    uint32_t domid;     /* while it runs */
+    int64_t start_time; /* seconds since 1970, while it runs */
+    struct life *life;  /* of the spawner: who waits for what */
+    uint64_t made_at;   /* clock_ms() of a disposable's creation by this process */
+    bool ever_started;  /* since this process knows it */
 };
 
 struct domains {

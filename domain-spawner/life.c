@@ -160,8 +160,9 @@ static int start_helper(struct spawner *s)
 {
     char path[PATH_SIZE], *argv[3] = {path, NULL, NULL};
     _cleanup_(freep) char *root = *paths_root() ? format_new("--root=%s", paths_root()) : NULL;
-    int pair[2], pidfd = -1, r = s->helper_path ? format(path, sizeof(path), "%s", s->helper_path)
-                                               : path_program(path, PATH_LIB, "domain-spawner-helper");
+    int pair[2], pidfd = -1,
+                 r = s->helper_path ? format(path, sizeof(path), "%s", s->helper_path)
+                                    : path_program(path, PATH_LIB, "domain-spawner-helper");
 
     argv[1] = root;
     if (r || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -169,8 +170,10 @@ static int start_helper(struct spawner *s)
     {
         int fds[4] = {-1, STDOUT_FILENO, STDERR_FILENO, pair[1]};
 
-        r = spawn_process(&(struct spawn){.path = path, .argv = argv, .fds = fds, .n_fds = 4, .new_session = true},
-                          &s->helper_pid, &pidfd);
+        r = spawn_process(
+            &(struct spawn){
+                .path = path, .argv = argv, .fds = fds, .n_fds = 4, .new_session = true},
+            &s->helper_pid, &pidfd);
     }
     close(pair[1]);
     if (r) {
@@ -207,7 +210,8 @@ void life_stop(struct spawner *s)
     s->helper.fd = -1;
 }
 
-static void text_property(struct spawner *s, const struct domain *d, const char *name, char *buf, size_t size)
+static void text_property(struct spawner *s, const struct domain *d, const char *name, char *buf,
+                          size_t size)
 {
     struct property_text t;
 
@@ -218,7 +222,8 @@ static void text_property(struct spawner *s, const struct domain *d, const char 
 
 static int make_spec(struct spawner *s, const struct domain *d, struct domain_spec *spec)
 {
-    struct domain *template = domain_template(&s->domains, d), *netvm = property_domain(&s->domains, d, "netvm");
+    struct domain *template = domain_template(&s->domains, d),
+                  *netvm = property_domain(&s->domains, d, "netvm");
     char path[PATH_SIZE];
     int r = path_get(path, "/var/lib/qubes/homes/%s", d->name);
 
@@ -301,5 +306,6 @@ int life_request(struct spawner *s, struct domain *d, const char *what, struct r
             if (!r)
                 set_state(s, d, requests[i].state);
         }
-    return r ? refuse(refusal, "QubesVMError", "%s: %s failed: %s", d->name, what, strerror(-r)) : 0;
+    return r ? refuse(refusal, "QubesVMError", "%s: %s failed: %s", d->name, what, strerror(-r))
+             : 0;
 }

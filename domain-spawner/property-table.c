@@ -20,8 +20,10 @@
 #define REQ PROPERTY_REQUIRED
 
 #define ROW(n, t, c, f, fix, glob, der, chk, text)                                                 \
-    {.name = (n), .type = (t), .classes = (c), .flags = (f), .fixed = (fix), .global = (glob),     \
-     .derive = (der), .check = (chk), .help = (text)}
+    {                                                                                              \
+        .name = (n), .type = (t), .classes = (c), .flags = (f), .fixed = (fix), .global = (glob),  \
+        .derive = (der), .check = (chk), .help = (text)                                            \
+    }
 
 // clang-format off
 const struct property property_table[] = {

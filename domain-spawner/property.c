@@ -243,8 +243,8 @@ int property_check(const struct domains *ds, const struct domain *d, const struc
     return r;
 }
 
-int property_check_reset(const struct domains *ds, const struct domain *d,
-                         const struct property *p, struct refusal *refusal)
+int property_check_reset(const struct domains *ds, const struct domain *d, const struct property *p,
+                         struct refusal *refusal)
 {
     struct property_text t;
 
@@ -284,8 +284,7 @@ bool property_uses(const struct domains *ds, const struct domain *d, struct prop
     return uses(ds, NULL, d, ret);
 }
 
-int property_store(struct domains *ds, struct domain *d, const struct property *p,
-                   const char *text)
+int property_store(struct domains *ds, struct domain *d, const struct property *p, const char *text)
 {
     if (p->type == TYPE_LABEL)
         return format(d->label, sizeof(d->label), "%s", text);

@@ -71,8 +71,8 @@ int property_check(const struct domains *ds, const struct domain *d, const struc
                    const char *text, struct property_text *ret, struct refusal *refusal);
 
 /* Whether reset would break a rule (the default is checked like a value). 0 or REFUSED. */
-int property_check_reset(const struct domains *ds, const struct domain *d,
-                         const struct property *p, struct refusal *refusal);
+int property_check_reset(const struct domains *ds, const struct domain *d, const struct property *p,
+                         struct refusal *refusal);
 
 /* The first use of d by another domain or the system: "PROPERTY for NAME". False: unused. */
 bool property_uses(const struct domains *ds, const struct domain *d, struct property_text *ret);

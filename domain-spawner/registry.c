@@ -100,7 +100,8 @@ static bool on_pair(void *user, const char *section, const char *key, const char
     }
     if (!flush(rd))
         return false;
-    return format(rd->key, sizeof(rd->key), "%s", key) == 0 && format(rd->value, sizeof(rd->value), "%s", value) == 0;
+    return format(rd->key, sizeof(rd->key), "%s", key) == 0 &&
+           format(rd->value, sizeof(rd->value), "%s", value) == 0;
 }
 
 static void load_one(struct spawner *s, const char *dir, const char *file)
@@ -123,9 +124,9 @@ static void load_one(struct spawner *s, const char *dir, const char *file)
         r = domains_add(&s->domains, d);
     if (r)
         log_error("%s:%d: %s; this domain is out of service until it is mended", path, line,
-                  r < 0                  ? strerror(-r)
+                  r < 0                 ? strerror(-r)
                   : r == INI_E_TOO_LONG ? "the line is too long"
-                                         : "a key or its value is not understood");
+                                        : "a key or its value is not understood");
     else
         d = NULL;
 }
@@ -167,7 +168,8 @@ int registry_load(struct spawner *s)
 
 static bool is_kept(const struct spawner *s, const struct domain *d)
 {
-    return d->class != CLASS_ADMIN && !(d->class == CLASS_DISP && property_bool(&s->domains, d, "auto_cleanup"));
+    return d->class != CLASS_ADMIN &&
+           !(d->class == CLASS_DISP && property_bool(&s->domains, d, "auto_cleanup"));
 }
 
 static int write_lines(FILE *f, const char *key, const char *text)

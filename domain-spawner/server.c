@@ -57,8 +57,9 @@ static void arm(struct request *rq)
     if (rq->answered && !open && !buf_len(&rq->out))
         drop(rq);
     else
-        watch_set(&rq->watch, rq->watch.fd,
-                  (short)((!rq->answered || rq->lease ? POLLIN : 0) | (buf_len(&rq->out) ? POLLOUT : 0)));
+        watch_set(
+            &rq->watch, rq->watch.fd,
+            (short)((!rq->answered || rq->lease ? POLLIN : 0) | (buf_len(&rq->out) ? POLLOUT : 0)));
 }
 
 static void put_answer(struct request *rq, const void *content, size_t n)
@@ -89,7 +90,8 @@ static void run(struct request *rq, const struct admin_request *a)
     if (r == REFUSED)
         put_refusal(rq, &refusal);
     else if (r == 0 && !rq->stream)
-        put_answer(rq, buf_len(&content) ? (const void *)buf_data(&content) : "", buf_len(&content));
+        put_answer(rq, buf_len(&content) ? (const void *)buf_data(&content) : "",
+                   buf_len(&content));
     buf_consume(&rq->in, buf_len(&rq->in));
     arm(rq);
 }
@@ -133,8 +135,8 @@ static void on_request(struct watch *w, short revents)
     e = admin_read_request(buf_data(&rq->in), buf_len(&rq->in), &a);
     if (e && e != WIRE_E_SHORT)
         malformed(rq);
-    else if (!e && rq->internal && wire_text_is(a.method, "internal.LeaseDisposable") && a.payload.len &&
-             memchr(a.payload.s, '\n', a.payload.len))
+    else if (!e && rq->internal && wire_text_is(a.method, "internal.LeaseDisposable") &&
+             a.payload.len && memchr(a.payload.s, '\n', a.payload.len))
         run(rq, &a);
     else if (n == 0 && e)
         drop(rq);
@@ -146,7 +148,8 @@ static void accept_all(struct spawner *s, int listener, bool internal)
 {
     for (int budget = 64; budget > 0; budget--) {
         int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        struct request *rq = fd >= 0 && s->n_requests < REQUESTS_MOST ? calloc(1, sizeof(*rq)) : NULL;
+        struct request *rq =
+            fd >= 0 && s->n_requests < REQUESTS_MOST ? calloc(1, sizeof(*rq)) : NULL;
 
         if (fd < 0)
             return;
@@ -184,7 +187,8 @@ void spawner_changed(struct spawner *s)
         __atomic_add_fetch(s->generation, 1, __ATOMIC_RELEASE);
 }
 
-void spawner_event(struct spawner *s, const char *subject, const char *event, const char *const *pairs)
+void spawner_event(struct spawner *s, const char *subject, const char *event,
+                   const char *const *pairs)
 {
     static const char *const none[] = {NULL};
     static char text[8192];
@@ -213,7 +217,8 @@ static void answer_lease(struct request *rq, const struct domain *d)
         put_answer(rq, text, strlen(text));
 }
 
-void server_domain_reached(struct spawner *s, const char *name, enum waiting what, const char *failed)
+void server_domain_reached(struct spawner *s, const char *name, enum waiting what,
+                           const char *failed)
 {
     struct domain *d = domains_find(&s->domains, name);
     struct refusal refusal;

@@ -66,22 +66,25 @@ void server_stop(struct spawner *s);
 /* A change is done: raises the generation. Before its answer. */
 void spawner_changed(struct spawner *s);
 /* pairs: key, value …, NULL; or NULL. */
-void spawner_event(struct spawner *s, const char *subject, const char *event, const char *const *pairs);
+void spawner_event(struct spawner *s, const char *subject, const char *event,
+                   const char *const *pairs);
 /* The domain has come so far, or will not: answers who waits for it. failed NULL: it has. */
-void server_domain_reached(struct spawner *s, const char *name, enum waiting what, const char *failed);
+void server_domain_reached(struct spawner *s, const char *name, enum waiting what,
+                           const char *failed);
 /* The domain is gone: its lease ends. */
 void server_domain_gone(struct spawner *s, const char *name);
 
 /* methods.c: 0 and content in rq->out; REFUSED; ANSWER_LATER; negative errno. */
-int methods_run(struct request *rq, const struct admin_request *a, struct buf *content, struct refusal *refusal);
-/* methods-property.c */
-int method_property(struct request *rq, const struct admin_request *a, const char *verb, bool global, struct domain *d,
-                    struct buf *content, struct refusal *refusal);
+int methods_run(struct request *rq, const struct admin_request *a, struct buf *content,
+                struct refusal *refusal);
+/* methods-property.c; d NULL: the system's */
+int method_property(struct spawner *s, const char *verb, const char *name, const char *value,
+                    struct domain *d, struct buf *content, struct refusal *refusal);
 /* methods-info.c */
 int method_system_info(struct spawner *s, struct buf *content);
 /* A new disposable of that template, not started. */
-int disposable_new(struct spawner *s, struct domain *template, const char *source, struct domain **ret,
-                   struct refusal *refusal);
+int disposable_new(struct spawner *s, struct domain *template, const char *source,
+                   struct domain **ret, struct refusal *refusal);
 
 /* life.c */
 int life_init(struct spawner *s);
