@@ -1,1 +1,27 @@
-# etc
+# Shipped configuration. A file that an administrator changed stays as it is.
+POLICY_FILES = 35-compat.policy 90-default.policy 90-admin-policy-default.policy README \
+	include/admin-policy-ro include/admin-policy-rwx
+EXTRA_DIST += %D%/pam.d/qrexec \
+	%D%/policy.d/35-compat.policy %D%/policy.d/90-default.policy %D%/policy.d/90-admin-policy-default.policy \
+	%D%/policy.d/README %D%/policy.d/include/admin-policy-ro %D%/policy.d/include/admin-policy-rwx
+
+etc-files:
+	$(MKDIR_P) $(DESTDIR)$(sysconfdir)/qubes/policy.d/include $(DESTDIR)$(sysconfdir)/qubes-rpc/policy
+	for f in $(POLICY_FILES); do \
+		to=$(DESTDIR)$(sysconfdir)/qubes/policy.d/$$f; \
+		test -e $$to || $(INSTALL_DATA) $(top_srcdir)/etc/policy.d/$$f $$to || exit 1; \
+	done
+	for s in Ask Notify; do \
+		ln -sfn ../../run/qubes/policy-agent.sock $(DESTDIR)$(sysconfdir)/qubes-rpc/policy.$$s || exit 1; \
+	done
+etc-remove:
+	for f in $(POLICY_FILES); do \
+		cmp -s $(top_srcdir)/etc/policy.d/$$f $(DESTDIR)$(sysconfdir)/qubes/policy.d/$$f && \
+			rm -f $(DESTDIR)$(sysconfdir)/qubes/policy.d/$$f; \
+	done; \
+	cd $(DESTDIR)$(sysconfdir)/qubes-rpc && rm -f policy.Ask policy.Notify; \
+	rmdir $(DESTDIR)$(sysconfdir)/qubes/policy.d/include $(DESTDIR)$(sysconfdir)/qubes/policy.d \
+		$(DESTDIR)$(sysconfdir)/qubes $(DESTDIR)$(sysconfdir)/qubes-rpc/policy $(DESTDIR)$(sysconfdir)/qubes-rpc 2>/dev/null; :
+.PHONY: etc-files etc-remove
+INSTALL_HOOKS += etc-files
+UNINSTALL_HOOKS += etc-remove
