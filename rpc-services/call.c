@@ -20,9 +20,12 @@ int call_start(const char *target, const char *service, int in, int out, pid_t *
     char path[PATH_SIZE];
 
     r = find_program(argv[0], path, sizeof(path));
+    /* the call is ours: who kills us ends it, and its disposable */
     if (!r)
-        r = spawn_process(&(struct spawn){.path = path, .argv = argv, .fds = fds, .n_fds = 3},
-                          ret_pid, NULL);
+        r = spawn_process(
+            &(struct spawn){
+                .path = path, .argv = argv, .fds = fds, .n_fds = 3, .parent_death_signal = SIGTERM},
+            ret_pid, NULL);
     if (r)
         log_error("cannot start qrexec-client-vm: %s", strerror(-r));
     return r;

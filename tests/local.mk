@@ -22,3 +22,8 @@ EXTRA_DIST += tests/demo/demo tests/demo/try tests/demo/instance.sh tests/demo/a
 
 TESTS += tests/conformance/run
 EXTRA_DIST += tests/conformance/run tests/conformance/policy
+
+dist_check_SCRIPTS += tests/integration/lease.sh
+TESTS += tests/integration/lease.sh
+dist_check_SCRIPTS += tests/integration/demo.sh
+TESTS += tests/integration/demo.sh

@@ -5,11 +5,11 @@
 
 # wait_for WHAT SECONDS COMMAND...: until the command succeeds.
 wait_for() {
-    what=$1 tries=$(($2 * 50))
+    wait_what=$1 wait_tries=$(($2 * 50))
     shift 2
     until "$@" 2>/dev/null; do
-        tries=$((tries - 1))
-        [ "$tries" -gt 0 ] || { echo "not there in time: $what" >&2; return 1; }
+        wait_tries=$((wait_tries - 1))
+        [ "$wait_tries" -gt 0 ] || { echo "not there in time: $wait_what" >&2; return 1; }
         sleep 0.02
     done
 }
@@ -34,7 +34,7 @@ instance_start() {
     export QREXEC_ROOT
     unset VCHAN_DOMAIN VCHAN_SOCKET_DIR QREXEC_TRANSPORT
     export QREXEC_TRANSPORT=socket
-    make -C "$instance_build" install DESTDIR="$QREXEC_ROOT" prefix=/usr exec_prefix=/usr sysconfdir=/etc \
+    env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -C "$instance_build" install DESTDIR="$QREXEC_ROOT" prefix=/usr exec_prefix=/usr sysconfdir=/etc \
         localstatedir=/var >"$QREXEC_ROOT/install.log" 2>&1 </dev/null || {
         tail -n 5 "$QREXEC_ROOT/install.log" >&2
         return 1
