@@ -135,6 +135,18 @@ static int put_lib_links(struct buf *b)
     return r;
 }
 
+/* Files of /proc that show what no namespace hides: names of the host user's keys. */
+static int put_masks(struct buf *b)
+{
+    static const char *const masked[] = {"/proc/keys", "/proc/key-users"};
+    int r = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(masked) && !r; i++)
+        if (access(masked[i], F_OK) == 0)
+            r = put3(b, "--ro-bind", "/dev/null", masked[i]);
+    return r;
+}
+
 static int put_etc(struct buf *b, const char *own)
 {
     char from[PATH_SIZE], to[64];
@@ -214,6 +226,8 @@ int sandbox_options(const struct domain_spec *spec, uint32_t domid,
         r = put_all(&b, system_tree, ARRAY_SIZE(system_tree));
     if (!r)
         r = put_lib_links(&b);
+    if (!r)
+        r = put_masks(&b);
     if (!r)
         r = put_etc(&b, paths->own);
     if (!r)

@@ -17,7 +17,7 @@
 #define STAGE_DIR      "/tmp"
 #define STAGE_UID_BASE 0x60000000U
 
-/* In a child. As root: become uid, for good; else nothing. */
+/* In a child. As root: become uid, for good. In any case: leave our keyrings. */
 int stage_drop(uid_t uid);
 /* In a child, as root: the directories of paths are then at stage_paths(). */
 int stage_mount(const struct sandbox_paths *paths);

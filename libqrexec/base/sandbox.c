@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static const char *const never[] = {
@@ -118,6 +119,26 @@ static int refuse_ioctl(scmp_filter_ctx ctx, unsigned long request)
                             SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffUL, request));
 }
 
+/* Families that know network namespaces. AF_VSOCK, for one, does not: it reaches the hypervisor. */
+static bool is_namespaced(int family)
+{
+    return family == AF_UNIX || family == AF_INET || family == AF_INET6 || family == AF_NETLINK ||
+           family == AF_PACKET;
+}
+
+static int refuse_families(scmp_filter_ctx ctx)
+{
+    const int behind = AF_PACKET + 1; /* the last of ours */
+    int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
+                             SCMP_A0(SCMP_CMP_GE, (unsigned)behind));
+
+    for (int family = 0; family < behind && !r; family++)
+        if (!is_namespaced(family))
+            r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
+                                 SCMP_A0(SCMP_CMP_EQ, (unsigned)family));
+    return r;
+}
+
 int sandbox_filter_domain(int *ret)
 {
     int fd = memfd_create("domain-filter", MFD_CLOEXEC);
@@ -130,6 +151,8 @@ int sandbox_filter_domain(int *ret)
         r = refuse_ioctl(ctx, TIOCSTI);
     if (!r)
         r = refuse_ioctl(ctx, TIOCLINUX);
+    if (!r)
+        r = refuse_families(ctx);
     if (!r)
         r = seccomp_export_bpf(ctx, fd);
     if (!r && lseek(fd, 0, SEEK_SET) < 0)
