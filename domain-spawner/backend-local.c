@@ -433,7 +433,16 @@ static int local_unpause(struct backend_domain *bd)
 
 static int local_stats(struct backend_domain *bd, struct domain_stats *ret)
 {
-    return bd->local.init.fd >= 0 ? proc_stats(bd->local.init_pid, ret) : BACKEND_E_UNKNOWN;
+    struct local_domain *d = &bd->local;
+    struct domain_stats now;
+    int r = d->init.fd >= 0 ? proc_stats(d->init_pid, &now) : BACKEND_E_UNKNOWN;
+
+    if (r)
+        return r;
+    /* what ended unwaited-for is no longer counted, but time does not go back */
+    d->cpu_ns = now.cpu_ns = now.cpu_ns > d->cpu_ns ? now.cpu_ns : d->cpu_ns;
+    *ret = now;
+    return 0;
 }
 
 static void check_deadline(struct local_domain *d)

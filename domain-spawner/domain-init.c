@@ -3,13 +3,15 @@
  *
  * It starts the fork server and the agent, starts them again when they end (250 ms later, then
  * twice as long each time, up to 30 s), and reaps. It ends, and with it the domain, on SIGTERM or
- * when its leash, which is its stdin, closes: then everything gets SIGTERM, and what is left a
- * little later SIGKILL by the kernel. It also ends if its parent does.
+ * when its leash, which is its stdin, closes: then the user's programs get SIGTERM, after them
+ * what carries their calls, and what is left a little later SIGKILL. It also ends if its parent
+ * does.
  */
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
 #include "libqrexec/base/spawn.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -25,6 +27,8 @@
 #define AGAIN_MOST   30000
 #define HEALTHY_MS   10000 /* one that ran this long begins at AGAIN_MS again */
 #define TERMINATE_MS 1500
+#define CARRIERS_MS  200
+#define PROGRAMS     "/usr/local/lib/qubes/qrexec-"
 
 struct service {
     const char *name;
@@ -37,10 +41,8 @@ struct service {
 };
 
 static struct service services[] = {
-    {.name = "qrexec-fork-server",
-     .path = "/usr/local/lib/qubes/qrexec-fork-server",
-     .option = "--foreground"},
-    {.name = "qrexec-agent", .path = "/usr/local/lib/qubes/qrexec-agent"},
+    {.name = "qrexec-fork-server", .path = PROGRAMS "fork-server", .option = "--foreground"},
+    {.name = "qrexec-agent", .path = PROGRAMS "agent"},
 };
 
 static void plan_again(struct service *s)
@@ -112,21 +114,67 @@ static void reap(bool ending)
         }
 }
 
-/* In the domain's PID namespace -1 is all but pid 1 and us. */
-static void terminate_all(int signals)
+/* A process of ours: the agent, the fork server, and those of them that carry a call each. */
+static bool is_ours(const char *pid)
 {
-    uint64_t deadline = clock_ms() + TERMINATE_MS;
+    char path[64], target[256];
+    ssize_t n;
+
+    if (format(path, sizeof(path), "/proc/%s/exe", pid))
+        return true;
+    n = readlink(path, target, sizeof(target) - 1);
+    if (n < 0)
+        return true; /* gone, or about to be */
+    target[n] = 0;
+    return str_starts(target, PROGRAMS);
+}
+
+/* Signals the user's programs (0: only counts them): how many there are. */
+static size_t signal_programs(int sig)
+{
+    DIR *d = opendir("/proc");
+    struct dirent *e;
+    size_t n = 0;
+    uint32_t pid;
+
+    while (d && (e = readdir(d)))
+        if (parse_u32(e->d_name, INT32_MAX, &pid) == 0 && pid > 1 && !is_ours(e->d_name)) {
+            n++;
+            if (sig)
+                (void)kill((pid_t)pid, sig);
+        }
+    if (d)
+        closedir(d);
+    return n;
+}
+
+static void wait_a_little(int signals)
+{
     struct pollfd pfd = {.fd = signals, .events = POLLIN};
     struct signalfd_siginfo si;
 
-    (void)kill(-1, SIGTERM);
-    (void)kill(-1, SIGCONT);
-    while (kill(-1, 0) == 0 && deadline_left(deadline) > 0) {
-        (void)poll(&pfd, 1, 20); /* grandchildren are pid 1's to reap: no signal tells */
-        while (read(signals, &si, sizeof(si)) == sizeof(si))
-            ;
-        reap(true);
-    }
+    (void)poll(&pfd, 1, 20); /* grandchildren are pid 1's to reap: no signal tells */
+    while (read(signals, &si, sizeof(si)) == sizeof(si))
+        ;
+    reap(true);
+}
+
+/*
+ * The user's programs first, while the calls that carry their output still do, so that they can
+ * say what they have to say and the callers get their exit codes; then what carried them.
+ */
+static void terminate_all(int signals)
+{
+    uint64_t deadline = clock_ms() + TERMINATE_MS;
+
+    (void)signal_programs(SIGTERM);
+    (void)signal_programs(SIGCONT);
+    while (signal_programs(0) && deadline_left(deadline) > 0)
+        wait_a_little(signals);
+    (void)kill(-1, SIGTERM); /* in the domain's PID namespace: all but pid 1 and us */
+    deadline = clock_ms() + CARRIERS_MS;
+    while (kill(-1, 0) == 0 && deadline_left(deadline) > 0)
+        wait_a_little(signals);
     (void)kill(-1, SIGKILL);
     while (waitpid(-1, NULL, WNOHANG) > 0)
         ;

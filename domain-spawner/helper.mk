@@ -33,4 +33,4 @@ noinst_LTLIBRARIES += %D%/libhelperproto.la
 %C%_libhelperproto_la_SOURCES = %D%/helper-protocol.c %D%/helper-protocol.h
 %C%_libhelperproto_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_libhelperproto_la_LIBADD = libqrexec/libbase.la $(JANSSON_LIBS)
-include tests/integration/isolation.mk
+include domain-spawner/helper-tests.mk

@@ -39,10 +39,11 @@ struct local_domain {
     struct process prepare, bwrap, net, daemon, remove;
     struct watch info, init, net_ready, notify, log;
     struct buf info_text;
-    pid_t init_pid; /* valid while init is watched */
-    int leash;      /* its closing asks the init to end */
-    int block;      /* a byte lets the init run */
-    int net_life;   /* its closing ends slirp4netns */
+    pid_t init_pid;  /* valid while init is watched */
+    uint64_t cpu_ns; /* the most that was seen */
+    int leash;       /* its closing asks the init to end */
+    int block;       /* a byte lets the init run */
+    int net_life;    /* its closing ends slirp4netns */
     int log_write, log_file;
     size_t logged;
     char dir[PATH_SIZE]; /* ROOT/run/qubes/domains/DOMID */

@@ -112,7 +112,8 @@ static void follow(struct vchan_switch *sw, const struct vchan_port *server, con
         return;
     }
     r = link_pinned(pinned, client->dir, name);
-    if (r && r != -ENOENT) /* -ENOENT: gone meanwhile, its event comes */
+    /* gone meanwhile: its event comes; no socket: a domain may put there what it likes, unheard */
+    if (r && r != -ENOENT && r != -ENOTSOCK)
         log_warning("vchan: cannot hand %s of domain %u to domain %u: %s", name, n.server, n.client,
                     strerror(-r));
 }

@@ -2,40 +2,8 @@
 # The walls between domains, tried from inside: see escape.c. Two domains without a network, "red"
 # and "blue", run under the helper; red tries to get out, into dom0 and into blue.
 set -u
-build=${builddir:-$(pwd)}
-tests=$build/tests/integration
-
-skip() { echo "isolation: skipped: $*"; exit 77; }
-command -v bwrap >/dev/null || skip "bubblewrap is missing"
-unprivileged() { if [ "$(id -u)" -eq 0 ]; then setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; else "$@"; fi; }
-unprivileged bwrap --unshare-all --ro-bind / / true 2>/dev/null || skip "no user namespaces on this machine"
-
-root=$(mktemp -d /tmp/qrexec-walls.XXXXXX) || exit 1
-chmod 0711 "$root"
-red=11111111-1111-4111-8111-111111111111 blue=22222222-2222-4222-8222-222222222222
-failed=0 passed=0 host= driver=
-cleanup() {
-    exec 7>&- 2>/dev/null
-    [ -z "$driver" ] || wait "$driver"
-    [ -z "$host" ] || { kill "$host"; wait "$host"; } 2>/dev/null
-    rm -rf "$root"
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM HUP
-
-ok() { if eval "$2"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAILED: $1"; fi; }
-until_true() { n=250; until eval "$1"; do n=$((n - 1)); [ $n -gt 0 ] || return 1; sleep 0.02; done; }
-answer_of() { until_true "grep -q '^$1' '$root/out'" || { echo "no answer: $1"; tail -n 20 "$root"/out "$root"/var/log/qubes/*.log; exit 1; }; }
-in_domain() { vm=$1; shift; QREXEC_ROOT=$root QREXEC_TRANSPORT=socket timeout 60 "$root/usr/bin/qrexec-client" -d "$vm" "user:$*" </dev/null; }
-
-# --- a small instance: programs of the build tree, nothing else
-mkdir -p "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib/qubes/vm/bin" "$root/usr/lib/qubes/vm/lib/qubes" \
-    "$root/usr/lib/qubes/vm/etc/qubes-rpc" "$root/run/qubes" "$root/home"
-cp "$build/qrexec-daemon/qrexec-client" "$root/usr/bin/"
-cp "$build/qrexec-daemon/qrexec-daemon" "$root/usr/sbin/"
-cp "$build/domain-spawner/domain-spawner-helper" "$root/usr/lib/qubes/"
-cp "$build/qrexec-agent/qrexec-agent" "$build/qrexec-agent/qrexec-fork-server" \
-    "$build/domain-spawner/qrexec-domain-init" "$root/usr/lib/qubes/vm/lib/qubes/"
+test_name=isolation
+. "$(dirname "$0")/domains.sh"
 cp "$tests/escape" "$root/usr/lib/qubes/vm/bin/"
 
 # --- the bait on the host
@@ -45,16 +13,9 @@ export ESCAPE_MARK
 until_true "[ -s '$root/bait' ]" || exit 1
 
 # --- two domains
-mkfifo "$root/in"
-"$tests/helper-driver" "$root/usr/lib/qubes/domain-spawner-helper" "$root" <"$root/in" >"$root/out" 2>"$root/err" &
-driver=$!
-exec 7>"$root/in"
-echo "create red $red $root/home/red" >&7
-echo "wait running $red" >&7
-echo "create blue $blue $root/home/blue" >&7
-echo "wait running $blue" >&7
-answer_of "running $red"
-answer_of "running $blue"
+start_helper
+say "create red $red $root/home/red" "running $red"
+say "create blue $blue $root/home/blue" "running $blue"
 in_domain blue 'echo the secret of blue >secret; sleep 1000 >/dev/null 2>&1 </dev/null & echo $! >pid' >/dev/null
 
 # --- the ways out of escape.c
@@ -117,19 +78,13 @@ ok "red sees only its own processes" '! in_domain red "ps ax" | grep -q "sleep 1
 ok "red cannot signal what is not its own" 'in_domain red "kill -9 -1; true" >/dev/null 2>&1; [ "$(in_domain blue "kill -0 \$(cat pid) && echo alive")" = alive ]'
 
 # --- ends
-echo "shutdown $blue" >&7
-echo "wait gone $blue shutdown" >&7
-answer_of "gone $blue shutdown"
+say "shutdown $blue" "gone $blue shutdown"
 ok "nothing of an ended domain stays" '[ ! -e "$v/2" ] && [ ! -e "$v/vchan.2.0.512.sock" ] && ! pgrep -f "$root.*blue" >/dev/null'
 ok "its home does" '[ -s "$root/home/blue/secret" ]'
 mkdir "$root/home/template" && echo from-template >"$root/home/template/t"
-echo "create disp1 33333333-3333-4333-8333-333333333333 $root/home/disp1 disposable from=$root/home/template" >&7
-echo "wait running 3" >&7
-answer_of "running 3"
+say "create disp1 33333333-3333-4333-8333-333333333333 $root/home/disp1 disposable from=$root/home/template" "running 3"
 ok "a disposable's home is its template's" '[ "$(in_domain disp1 "cat t; echo x >new; echo y >t" )" = from-template ]'
-echo "destroy 33333333-3333-4333-8333-333333333333" >&7
-echo "wait gone 3" >&7
-answer_of "gone 3"
+say "destroy 33333333-3333-4333-8333-333333333333" "gone 3"
 ok "a disposable's home vanishes with it" '[ ! -e "$root/home/disp1" ] && [ "$(cat "$root/home/template/t")" = from-template ] && [ ! -e "$root/home/template/new" ]'
 ok "and its logs" '! ls "$root/var/log/qubes" | grep -q disp1'
 
@@ -138,8 +93,7 @@ exec 7>&-
 wait "$driver"
 code=$? driver=
 ok "the helper ends with the front" '[ $code -eq 0 ]'
-ok "no process of the instance is left" 'until_true "[ -z \"\$(pgrep -f $root | grep -vx $host | grep -vx $$)\" ]"'
+ok "no process of the instance is left" 'until_true "[ -z \"\$(left)\" ]"'
 ok "no socket is left" '[ -z "$(ls -A "$v")" ] && [ -z "$(ls -A "$root/run/qubes/domains")" ]'
 
-echo "isolation: $passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+finish
