@@ -61,7 +61,10 @@ int call_run(const char *target, const char *service, const void *prefix, size_t
     if (r)
         return r;
     r = spawn_wait(pid);
-    fed = feeder > 0 ? spawn_wait(feeder) : -ECHILD;
+    /* it may still wait for a terminal: nobody takes its bytes any more */
+    if (feeder > 0)
+        kill(feeder, SIGKILL);
+    fed = feeder > 0 ? spawn_wait(feeder) : 1;
     /* a service that ends early is its own business; input that could not be read is ours */
-    return r == 0 && fed != 0 && fed != 128 + SIGPIPE ? -EIO : r;
+    return r == 0 && fed == 1 ? -EIO : r;
 }

@@ -51,12 +51,16 @@ in_sandbox() {
         grep -qz "^VCHAN_DOMAIN=$domid\$" "/proc/$p/environ" 2>/dev/null && echo "$p"
     done
 }
+# The agent itself is the init's child; the processes that carry its calls are the agent's.
+agent_of() {
+    for init in $(in_sandbox "$1" 'qrexec-domain-ini[t]'); do pgrep -P "$init" -f 'qrexec-agen[t]'; done
+}
 kill_all() { [ -n "$*" ] && kill -9 "$@"; }
 
 kill_caller() { kill_all $(in_sandbox email 'qrexec-client-v[m]'); }
 kill_command() { kill_all $(in_sandbox email 'qvm-ru[n] @dispvm'); }
-kill_caller_agent() { kill_all $(in_sandbox email 'qrexec-agen[t]' | head -n 1); }
-kill_target_agent() { kill_all $(in_sandbox "$name" 'qrexec-agen[t]' | head -n 1); }
+kill_caller_agent() { kill_all $(agent_of email); }
+kill_target_agent() { kill_all $(agent_of "$name"); }
 kill_relay() { kill_all $(in_sandbox "$name" 'qrexec-(agent|fork-serve[r])'); }
 kill_caller_daemon() { kill_all $(daemon_of email); }
 kill_target_daemon() { kill_all $(daemon_of "$name"); }
