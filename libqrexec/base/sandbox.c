@@ -130,12 +130,12 @@ static int refuse_families(scmp_filter_ctx ctx)
 {
     const int behind = AF_PACKET + 1; /* the last of ours */
     int r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-                             SCMP_A0(SCMP_CMP_GE, (unsigned)behind));
+                             SCMP_A0(SCMP_CMP_GE, (unsigned)behind, 0));
 
     for (int family = 0; family < behind && !r; family++)
         if (!is_namespaced(family))
             r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-                                 SCMP_A0(SCMP_CMP_EQ, (unsigned)family));
+                                 SCMP_A0(SCMP_CMP_EQ, (unsigned)family, 0));
     return r;
 }
 

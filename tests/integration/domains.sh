@@ -51,6 +51,7 @@ say() {
     [ $# -lt 2 ] || { echo "wait $2" >&7; answer_of "$2"; }
 }
 finish() {
+    ok "no sanitizer spoke" '! grep -h -A20 -e "Sanitizer" -e "runtime error" "$root/err" "$root"/var/log/qubes/*.log'
     echo "$test_name: $passed passed, $failed failed"
     [ "$failed" -eq 0 ]
 }

@@ -172,20 +172,9 @@ static void names_that_are_no_names_are_refused(void **state)
 
 static void paths_that_lead_elsewhere_are_refused(void **state)
 {
-    static const char *const paths[] = {"/",
-                                        "home",
-                                        "./home",
-                                        "/a/../b",
-                                        "/..",
-                                        "/a/..",
-                                        "/a/.",
-                                        "/./a",
-                                        "/a//b",
-                                        "//a",
-                                        "/a/",
-                                        "/a\nb",
-                                        "/a\x7f"
-                                        "b"};
+    static const char *const paths[] = {"/",     "home",  "./home",  "/a/../b", "/..",
+                                        "/a/..", "/a/.",  "/./a",    "/a//b",   "//a",
+                                        "/a/",   "/a\nb", "/a\x7f/b"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
