@@ -2,9 +2,9 @@
  * The local backend: a domain is a set of Linux namespaces.
  *
  *   prepare   a child makes the home                        → it ends with 0
- *   sandbox   bubblewrap makes the walls and waits          → it tells the init's pid
+ *   sandbox   bubblewrap makes the walls, tells its pid     → the init says that all stands
  *   network   slirp4netns, if there is a netvm              → it says the network is up
- *   agent     the init runs, the domain's daemon starts     → the daemon says READY=1
+ *   agent     the init goes on, the domain's daemon starts  → the daemon says READY=1
  *   running
  *   ending    all processes are told to go, then killed     → the last one is reaped
  *   removing  a disposable's home is removed by a child     → it ends
@@ -59,8 +59,8 @@ static void end(struct local_domain *d, enum domain_end how)
     d->state = LOCAL_ENDING;
     d->deadline = clock_ms() + DAEMON_END_MS;
     close_fd(&d->leash);
-    close_fd(&d->block);
     watch_remove(&d->info);
+    watch_remove(&d->up);
     watch_remove(&d->net_ready);
     process_kill(&d->prepare, SIGKILL);
     process_kill(&d->daemon, SIGTERM);
@@ -198,17 +198,16 @@ static int start_daemon(struct local_domain *d)
     return r;
 }
 
-/* The walls and the network stand: the init may run, and the daemon waits for its agent. */
+/* The walls and the network stand: the init may go on, and the daemon waits for its agent. */
 static void step_agent(struct local_domain *d)
 {
     int r;
 
     d->state = LOCAL_AGENT;
-    if (write(d->block, "x", 1) != 1) {
+    if (write(d->leash, "x", 1) != 1) {
         fail(d, "its sandbox ended: %s", d->last_line);
         return;
     }
-    close_fd(&d->block);
     r = start_daemon(d);
     if (r)
         fail(d, "cannot start its qrexec-daemon: %s", strerror(-r));
@@ -285,7 +284,26 @@ static void on_info(struct watch *w)
         r = watch_add(&b->set, &d->init, pidfd, on_init_end, d);
     if (r)
         fail(d, "its init is gone: %s", strerror(-r));
-    else
+}
+
+/*
+ * slirp4netns comes after this only: it sets the loopback device up, which bubblewrap takes for a
+ * failure of its own while it does the same.
+ */
+static void on_up(struct watch *w)
+{
+    struct local_domain *d = w->user;
+    char c;
+    ssize_t n = read(w->fd, &c, 1);
+
+    watch_remove(w);
+    if (n != 1)
+        return; /* bubblewrap ends, and its end is reported */
+    if (d->init.fd < 0)
+        on_info(&d->info); /* it came first, but both were there */
+    if (d->state == LOCAL_SANDBOX && d->init.fd < 0)
+        fail(d, "bubblewrap did not tell its init's number");
+    else if (d->state == LOCAL_SANDBOX)
         step_network(d);
 }
 
@@ -307,18 +325,21 @@ static void step_sandbox(struct local_domain *d)
 {
     struct backend *b = d->backend;
     const char *why = "cannot start bubblewrap";
-    int info = -1, r;
+    int ends[2] = {-1, -1}, r;
     pid_t pid;
 
     d->state = LOCAL_SANDBOX;
     r = vchan_switch_add(&b->vchans, d->domid, d->uid);
     if (!r)
-        r = local_start_sandbox(d, &pid, &info, &why);
+        r = local_start_sandbox(d, &pid, ends, &why);
     if (!r)
         r = process_watch(&b->set, &d->bwrap, pid, on_bwrap_end, d);
     if (!r)
-        r = watch_add(&b->set, &d->info, take_fd(&info), on_info, d);
-    close_fd(&info);
+        r = watch_add(&b->set, &d->info, take_fd(&ends[0]), on_info, d);
+    if (!r)
+        r = watch_add(&b->set, &d->up, take_fd(&ends[1]), on_up, d);
+    close_fd(&ends[0]);
+    close_fd(&ends[1]);
     if (r)
         fail(d, "%s (%s)", why, strerror(-r));
 }

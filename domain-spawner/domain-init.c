@@ -2,10 +2,11 @@
  * qrexec-domain-init: what runs first in a domain of the local backend, as the child of its pid 1.
  *
  * It starts the fork server and the agent, starts them again when they end (250 ms later, then
- * twice as long each time, up to 30 s), and reaps. It ends, and with it the domain, on SIGTERM or
- * when its leash, which is its stdin, closes: then the user's programs get SIGTERM, after them
- * what carries their calls, and what is left a little later SIGKILL. It also ends if its parent
- * does.
+ * twice as long each time, up to 30 s), and reaps. With --leash it first says by a byte on
+ * descriptor 4 that it runs, and waits for one on its stdin: then the network is there. It ends,
+ * and with it the domain, on SIGTERM or when its leash, which is its stdin, closes: then the user's
+ * programs get SIGTERM, after them what carries their calls, and what is left a little later
+ * SIGKILL. It also ends if its parent does.
  */
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
@@ -27,6 +28,7 @@
 #define AGAIN_MOST   30000
 #define HEALTHY_MS   10000 /* one that ran this long begins at AGAIN_MS again */
 #define TERMINATE_MS 1500
+#define UP_FD        4
 #define CARRIERS_MS  200
 #define PROGRAMS     "/usr/local/lib/qubes/qrexec-"
 
@@ -219,6 +221,23 @@ static int run(int signals, bool leash)
     }
 }
 
+/* False: told to end before that. */
+static bool may_go_on(int signals)
+{
+    struct pollfd pfds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                            {.fd = signals, .events = POLLIN}};
+    char c = 'u';
+
+    if (write(UP_FD, &c, 1) != 1)
+        log_warning("nobody hears that this domain is up: %s", strerror(errno));
+    close(UP_FD);
+    do
+        if (pfds[1].revents && take_signals(signals))
+            return false;
+    while (poll(pfds, ARRAY_SIZE(pfds), -1) < 0 || !pfds[0].revents);
+    return read(STDIN_FILENO, &c, 1) == 1;
+}
+
 static int open_signals(int *ret)
 {
     sigset_t set;
@@ -261,6 +280,8 @@ int main(int argc, char **argv)
         return 2;
     }
     r = open_signals(&signals);
+    if (!r && leash && !may_go_on(signals))
+        return 0;
     if (!r)
         r = run(signals, leash);
     if (r)

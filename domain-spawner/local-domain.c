@@ -37,13 +37,13 @@ void local_domain_init(struct local_domain *d, struct backend *b, const struct d
                                .daemon = PROCESS_NULL,
                                .remove = PROCESS_NULL,
                                .info = WATCH_NULL,
+                               .up = WATCH_NULL,
                                .init = WATCH_NULL,
                                .net_ready = WATCH_NULL,
                                .notify = WATCH_NULL,
                                .log = WATCH_NULL,
                                .info_text = BUF_NULL(INFO_MAX),
                                .leash = -1,
-                               .block = -1,
                                .net_life = -1,
                                .log_write = -1,
                                .log_file = -1};
@@ -52,7 +52,8 @@ void local_domain_init(struct local_domain *d, struct backend *b, const struct d
 void local_domain_free(struct local_domain *d)
 {
     struct process *const processes[] = {&d->prepare, &d->bwrap, &d->net, &d->daemon, &d->remove};
-    struct watch *const watches[] = {&d->info, &d->init, &d->net_ready, &d->notify, &d->log};
+    struct watch *const watches[] = {&d->info,      &d->up,     &d->init,
+                                     &d->net_ready, &d->notify, &d->log};
 
     for (size_t i = 0; i < ARRAY_SIZE(processes); i++)
         watch_remove(&processes[i]->watch);
@@ -60,7 +61,6 @@ void local_domain_free(struct local_domain *d)
         watch_remove(watches[i]);
     buf_deinit(&d->info_text);
     close_fd(&d->leash);
-    close_fd(&d->block);
     close_fd(&d->net_life);
     close_fd(&d->log_write);
     close_fd(&d->log_file);
@@ -170,13 +170,13 @@ static void sandbox_child(const struct local_domain *d, const char *bwrap, const
 }
 
 struct sandbox_pipes {
-    int leash[2], info[2], block[2];
+    int leash[2], info[2], up[2];
     int options, filter;
 };
 
 static void pipes_deinit(struct sandbox_pipes *p)
 {
-    int *const all[] = {p->leash, p->info, p->block};
+    int *const all[] = {p->leash, p->info, p->up};
 
     for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
         close_fd(&all[i][0]);
@@ -191,12 +191,13 @@ static int pipes_init(struct sandbox_pipes *p, const struct local_domain *d,
 {
     *p = (struct sandbox_pipes){{-1, -1}, {-1, -1}, {-1, -1}, -1, -1};
     if (pipe2(p->leash, O_CLOEXEC) < 0 || pipe2(p->info, O_CLOEXEC) < 0 ||
-        pipe2(p->block, O_CLOEXEC) < 0)
+        pipe2(p->up, O_CLOEXEC) < 0)
         return -errno;
     return options_fd(d, paths, &p->options);
 }
 
-int local_start_sandbox(struct local_domain *d, pid_t *ret, int *ret_info, const char **ret_why)
+int local_start_sandbox(struct local_domain *d, pid_t *ret, int ret_ends[static 2],
+                        const char **ret_why)
 {
     _cleanup_(pipes_deinit) struct sandbox_pipes p = {{-1, -1}, {-1, -1}, {-1, -1}, -1, -1};
     const char *bwrap = stage_find_program("bwrap");
@@ -223,15 +224,15 @@ int local_start_sandbox(struct local_domain *d, pid_t *ret, int *ret_info, const
     pid = fork();
     if (pid == 0) {
         const int fds[SANDBOX_N_FDS] = {p.leash[0], d->log_write, d->log_write, p.info[1],
-                                        p.block[0], p.options,    p.filter};
+                                        p.up[1],    p.options,    p.filter};
 
         sandbox_child(d, bwrap, fds, &paths);
     }
     if (pid < 0)
         return -errno;
     d->leash = take_fd(&p.leash[1]);
-    d->block = take_fd(&p.block[1]);
-    *ret_info = take_fd(&p.info[0]);
+    ret_ends[0] = take_fd(&p.info[0]);
+    ret_ends[1] = take_fd(&p.up[0]);
     *ret = pid;
     return 0;
 }

@@ -37,12 +37,11 @@ struct local_domain {
     size_t daemon_wait;               /* ms before it */
 
     struct process prepare, bwrap, net, daemon, remove;
-    struct watch info, init, net_ready, notify, log;
+    struct watch info, up, init, net_ready, notify, log;
     struct buf info_text;
     pid_t init_pid;  /* valid while init is watched */
     uint64_t cpu_ns; /* the most that was seen */
-    int leash;       /* its closing asks the init to end */
-    int block;       /* a byte lets the init run */
+    int leash;       /* a byte lets the init go on; its closing asks it to end */
     int net_life;    /* its closing ends slirp4netns */
     int log_write, log_file;
     size_t logged;
@@ -60,8 +59,10 @@ void local_remove_files(struct local_domain *d);
 /* What a helper that was killed left of that. */
 int local_sweep_files(void);
 
-/* bubblewrap; *ret_info: where it tells the init's pid. Sets leash and block. */
-int local_start_sandbox(struct local_domain *d, pid_t *ret, int *ret_info, const char **ret_why);
+/* bubblewrap. ret_ends[0]: where it tells the init's pid; [1]: where the init says that it is up.
+ * Sets leash. */
+int local_start_sandbox(struct local_domain *d, pid_t *ret, int ret_ends[static 2],
+                        const char **ret_why);
 /* 0 and init_pid; -EAGAIN: not all there; other negative errno: it will not come. */
 int local_read_info(struct local_domain *d);
 int local_start_net(struct local_domain *d, pid_t *ret, int *ret_ready, const char **ret_why);

@@ -206,8 +206,6 @@ static int put_end(struct buf *b, const char *name)
     int r = put_number(b, "--info-fd", SANDBOX_FD_INFO);
 
     if (!r)
-        r = put_number(b, "--block-fd", SANDBOX_FD_BLOCK);
-    if (!r)
         r = put_number(b, "--seccomp", SANDBOX_FD_SECCOMP);
     if (!r)
         r = put(b, "--hostname");

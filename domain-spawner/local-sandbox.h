@@ -20,9 +20,9 @@ struct sandbox_paths {
 
 /* Descriptors of bubblewrap. */
 enum sandbox_fd {
-    SANDBOX_FD_LEASH = 0, /* the init's stdin: its end ends the domain */
+    SANDBOX_FD_LEASH = 0, /* the init's stdin: a byte lets it go on, its end ends the domain */
     SANDBOX_FD_INFO = 3,  /* bubblewrap tells the init's pid */
-    SANDBOX_FD_BLOCK = 4, /* a byte lets the init run */
+    SANDBOX_FD_UP = 4,    /* the init says there, by a byte, that all walls stand */
     SANDBOX_FD_ARGS = 5,  /* the arguments, so that they are not in the domain's /proc */
     SANDBOX_FD_SECCOMP = 6,
     SANDBOX_N_FDS = 7,
