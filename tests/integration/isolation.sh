@@ -77,6 +77,15 @@ ok "red sees no file of blue" '[ -z "$(in_domain red "cat $root/home/blue/secret
 ok "red sees only its own processes" '! in_domain red "ps ax" | grep -q "sleep 1000"'
 ok "red cannot signal what is not its own" 'in_domain red "kill -9 -1; true" >/dev/null 2>&1; [ "$(in_domain blue "kill -0 \$(cat pid) && echo alive")" = alive ]'
 
+# --- a network opens the way to the network alone
+green=44444444-4444-4444-8444-444444444444
+if command -v slirp4netns >/dev/null && [ -w /dev/net/tun ]; then
+    say "create green $green $root/home/green networked" "running $green"
+    out=$(in_domain green "escape try $(cat "$root/bait")")
+    ok "with a network only the network is open" '[ "$(echo "$out" | grep OPEN | sort | tr "\n" " ")" = "OPEN: network_device OPEN: network_route " ]'
+    say "destroy $green" "gone $green"
+fi
+
 # --- ends
 say "shutdown $blue" "gone $blue shutdown"
 ok "nothing of an ended domain stays" '[ ! -e "$v/2" ] && [ ! -e "$v/vchan.2.0.512.sock" ] && ! pgrep -f "$root.*blue" >/dev/null'
