@@ -39,11 +39,12 @@ vmbin_PROGRAMS += %D%/commands/qvm-open-in-vm %D%/commands/qvm-run-vm %D%/comman
 # further names of the same programs
 rpc-links:
 	$(MKDIR_P) $(DESTDIR)$(vmbindir) $(DESTDIR)$(vmservicesdir)
-	cd $(DESTDIR)$(vmbindir) && ln -sf qvm-open-in-vm qvm-open-in-dvm && ln -sf qvm-run-vm qvm-run
+	cd $(DESTDIR)$(vmbindir) && ln -sf qvm-open-in-vm qvm-open-in-dvm && ln -sf qvm-run-vm qvm-run && \
+		for c in qvm-move qvm-copy-to-vm qvm-move-to-vm; do ln -sf qvm-copy $$c; done
 	cd $(DESTDIR)$(vmservicesdir) && for s in VMExecGUI VMRootExec; do ln -sf qubes.VMExec qubes.$$s; done && \
 		ln -sf qubes.VMShell qubes.VMRootShell && ln -sfn /dev/tcp/127.0.0.1 qubes.ConnectTCP
 rpc-unlink:
-	cd $(DESTDIR)$(vmbindir) && rm -f qvm-open-in-dvm qvm-run
+	cd $(DESTDIR)$(vmbindir) && rm -f qvm-open-in-dvm qvm-run qvm-move qvm-copy-to-vm qvm-move-to-vm
 	cd $(DESTDIR)$(vmservicesdir) && rm -f qubes.VMExecGUI qubes.VMRootExec qubes.VMRootShell qubes.ConnectTCP
 .PHONY: rpc-links rpc-unlink
 INSTALL_HOOKS += rpc-links
@@ -57,3 +58,6 @@ noinst_LTLIBRARIES += %D%/libfilecopy.la
 vmservices_PROGRAMS += %D%/services/qubes.Filecopy
 %C%_services_qubes_Filecopy_SOURCES = %D%/services/filecopy.c
 %C%_services_qubes_Filecopy_LDADD = %D%/libfilecopy.la %D%/librpc.la
+vmbin_PROGRAMS += %D%/commands/qvm-copy
+%C%_commands_qvm_copy_SOURCES = %D%/commands/qvm-copy.c %D%/commands/copy-walk.c %D%/commands/copy-walk.h
+%C%_commands_qvm_copy_LDADD = %D%/libfilecopy.la %D%/librpc.la

@@ -27,3 +27,5 @@ dist_check_SCRIPTS += tests/integration/lease.sh
 TESTS += tests/integration/lease.sh
 dist_check_SCRIPTS += tests/integration/demo.sh
 TESTS += tests/integration/demo.sh
+dist_check_SCRIPTS += tests/integration/copy.sh
+TESTS += tests/integration/copy.sh
