@@ -35,8 +35,6 @@ enum domain_state {
     STATE_CRASHED,
 };
 
-struct life;
-
 struct domain {
     char name[DOMAIN_NAME_MAX + 1];
     char uuid[UUID_LEN + 1];
@@ -53,9 +51,14 @@ struct domain {
     enum domain_state state;
     uint32_t domid;     /* while it runs */
     int64_t start_time; /* seconds since 1970, while it runs */
-    struct life *life;  /* of the spawner: who waits for what */
-    uint64_t made_at;   /* clock_ms() of a disposable's creation by this process */
-    bool ever_started;  /* since this process knows it */
+    uint64_t create_id; /* of the helper's create, while it is up; 0: waits for its netvm */
+    uint64_t asked_id;  /* of the last pause or unpause that was not answered yet */
+    uint64_t stats_id;  /* of the last question for figures that was not answered yet */
+    struct domain_figures {
+        uint64_t memory_kib, maxmem_kib, cpu_ns, at; /* at: clock_ms(); 0: never asked */
+    } now, before;
+    uint64_t made_at;  /* clock_ms() of a disposable's creation by this process */
+    bool ever_started; /* since this process knows it */
 };
 
 struct domains {

@@ -1,213 +1,29 @@
 /*
- * Starting and ending domains: the helper does it, and tells what becomes of them.
+ * Starting and ending domains: what a domain's state is, and who is told.
  *
- * The helper's end is the end of every local domain: they are marked down, leases end, and a new
- * helper is started after a moment.
+ *   Halted -start-> Transient -running-> Running <-pause-> Paused
+ *   any of these -shutdown-> Halting, -kill-> Dying; -gone-> Halted
+ *
+ * A domain that is up has a create at the helper (create_id), or waits for its netvm, which starts
+ * first. The helper ends each create in "start-failed" or "gone"; then an ephemeral disposable's
+ * record is removed. Names, not pointers, are kept by those who wait.
  */
-#include "domain-spawner/helper-protocol.h"
 #include "domain-spawner/spawner.h"
 
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
-#include "libqrexec/base/spawn.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 
-#define AGAIN_MS 1000
-
-static int tell_helper(struct spawner *s, struct helper_request *rq)
-{
-    _cleanup_(freep) char *text = NULL;
-    size_t n;
-    int r;
-
-    if (s->helper.fd < 0)
-        return -ENOTCONN;
-    rq->id = ++s->last_id;
-    r = helper_request_format(rq, &text, &n);
-    if (!r && send(s->helper.fd, text, n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-        r = -errno;
-    return r;
-}
+#define NETVM_DEPTH 64
 
 static void set_state(struct spawner *s, struct domain *d, enum domain_state state)
 {
+    log_debug("%s: %s, was %s", d->name, state_name(state), state_name(d->state));
     d->state = state;
     spawner_changed(s);
-}
-
-/* It is down. A disposable's record goes with it. */
-static void is_down(struct spawner *s, struct domain *d, enum domain_state state, const char *why)
-{
-    char name[DOMAIN_NAME_MAX + 1];
-    bool started = d->state == STATE_TRANSIENT;
-    const char *const reason[] = {"reason", why ? why : "ended", NULL};
-    const char *vm[] = {"vm", name, NULL};
-
-    snprintf(name, sizeof(name), "%s", d->name);
-    d->domid = 0;
-    d->start_time = 0;
-    set_state(s, d, state);
-    if (started)
-        spawner_event(s, name, "domain-start-failed", reason);
-    else {
-        spawner_event(s, name, "domain-stopped", NULL);
-        spawner_event(s, name, "domain-shutdown", NULL);
-    }
-    if (d->class == CLASS_DISP && property_bool(&s->domains, d, "auto_cleanup")) {
-        spawner_event(s, "", "domain-pre-delete", vm);
-        domains_remove(&s->domains, d);
-        domain_free(d);
-        spawner_changed(s);
-        spawner_event(s, "", "domain-delete", vm);
-    }
-    server_domain_reached(s, name, WAIT_RUNNING, why ? why : "it ended before its agent answered");
-    server_domain_reached(s, name, WAIT_GONE, NULL);
-    server_domain_gone(s, name);
-}
-
-static void on_message(struct spawner *s, const struct helper_message *m)
-{
-    struct domain *d = *m->uuid ? domains_find_uuid(&s->domains, m->uuid) : NULL;
-
-    if (m->type == HELPER_HELLO)
-        log_info("backend: %s", m->text);
-    if (m->type == HELPER_ANSWER && *m->text)
-        log_warning("the backend refuses: %s", m->text);
-    if (!d)
-        return;
-    if (m->type == HELPER_RUNNING) {
-        d->domid = m->domid;
-        d->start_time = (int64_t)time(NULL);
-        set_state(s, d, STATE_RUNNING);
-        spawner_event(s, d->name, "domain-start", NULL);
-        server_domain_reached(s, d->name, WAIT_RUNNING, NULL);
-    } else if (m->type == HELPER_START_FAILED) {
-        log_error("%s: did not start: %s", d->name, m->text);
-        is_down(s, d, STATE_HALTED, m->text);
-    } else if (m->type == HELPER_GONE) {
-        is_down(s, d, m->end == DOMAIN_CRASH ? STATE_CRASHED : STATE_HALTED, NULL);
-    }
-}
-
-static void on_helper(struct watch *w, short revents)
-{
-    struct spawner *s = container_of(w, struct spawner, helper);
-    static char data[HELPER_DATAGRAM_MAX + 1];
-    struct helper_message m;
-    ssize_t n;
-
-    (void)revents;
-    for (int budget = 64; budget > 0 && s->helper.fd >= 0; budget--) {
-        n = recv(w->fd, data, sizeof(data), MSG_DONTWAIT);
-        if (n < 0)
-            return;
-        if (n == 0) {
-            watch_stop(w); /* its exit is told by its pidfd */
-            return;
-        }
-        if (helper_message_parse(data, (size_t)n, &m))
-            log_error("the helper said what is not understood");
-        else
-            on_message(s, &m);
-    }
-}
-
-static int start_helper(struct spawner *s);
-
-static void on_again(struct timer *t)
-{
-    struct spawner *s = container_of(t, struct spawner, helper_again);
-
-    if (start_helper(s))
-        timer_set(t, AGAIN_MS);
-}
-
-static void on_helper_end(struct watch *w, short revents)
-{
-    struct spawner *s = container_of(w, struct spawner, helper_end);
-    int end = w->fd, fd = s->helper.fd, code = spawn_wait(s->helper_pid);
-
-    (void)revents;
-    watch_stop(w);
-    close_fd(&end);
-    w->fd = -1;
-    if (s->helper.events)
-        watch_stop(&s->helper);
-    close_fd(&fd);
-    s->helper.fd = -1;
-    if (s->stopping) {
-        loop_quit(0);
-        return;
-    }
-    log_error("the helper ended (exit code %d), so every domain did; it is started again", code);
-    for (size_t i = s->domains.n; i-- > 0;) {
-        struct domain *d = i < s->domains.n ? s->domains.list[i] : NULL;
-
-        if (d && d->class != CLASS_ADMIN && d->class != CLASS_REMOTE && domain_is_up(d))
-            is_down(s, d, STATE_CRASHED, "the backend ended");
-    }
-    s->helper_again.fn = on_again;
-    timer_set(&s->helper_again, AGAIN_MS);
-}
-
-static int start_helper(struct spawner *s)
-{
-    char path[PATH_SIZE], *argv[3] = {path, NULL, NULL};
-    _cleanup_(freep) char *root = *paths_root() ? format_new("--root=%s", paths_root()) : NULL;
-    int pair[2], pidfd = -1,
-                 r = s->helper_path ? format(path, sizeof(path), "%s", s->helper_path)
-                                    : path_program(path, PATH_LIB, "domain-spawner-helper");
-
-    argv[1] = root;
-    if (r || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return r ? r : -errno;
-    {
-        int fds[4] = {-1, STDOUT_FILENO, STDERR_FILENO, pair[1]};
-
-        r = spawn_process(
-            &(struct spawn){
-                .path = path, .argv = argv, .fds = fds, .n_fds = 4, .new_session = true},
-            &s->helper_pid, &pidfd);
-    }
-    close(pair[1]);
-    if (r) {
-        close(pair[0]);
-        log_error("cannot start %s: %s", path, strerror(-r));
-        return r;
-    }
-    s->helper.fn = on_helper;
-    watch_set(&s->helper, pair[0], POLLIN);
-    s->helper_end.fn = on_helper_end;
-    watch_set(&s->helper_end, pidfd, POLLIN);
-    return 0;
-}
-
-int life_init(struct spawner *s)
-{
-    s->helper.fd = s->helper_end.fd = -1;
-    return start_helper(s);
-}
-
-/* The helper's end of file ends all domains; the loop is left when it has ended. */
-void life_stop(struct spawner *s)
-{
-    int fd = s->helper.fd;
-
-    s->stopping = true;
-    timer_stop(&s->helper_again);
-    if (fd < 0) {
-        loop_quit(0);
-        return;
-    }
-    watch_stop(&s->helper);
-    close_fd(&fd);
-    s->helper.fd = -1;
 }
 
 static void text_property(struct spawner *s, const struct domain *d, const char *name, char *buf,
@@ -250,62 +66,251 @@ static int make_spec(struct spawner *s, const struct domain *d, struct domain_sp
     }
     text_property(s, d, "default_user", spec->default_user, sizeof(spec->default_user));
     text_property(s, d, "virt_mode", spec->virt_mode, sizeof(spec->virt_mode));
+    text_property(s, d, "kernel", spec->kernel, sizeof(spec->kernel));
+    text_property(s, d, "kernelopts", spec->kernelopts, sizeof(spec->kernelopts));
+    text_property(s, d, "ramdisk", spec->ramdisk, sizeof(spec->ramdisk));
+    text_property(s, d, "root_image", spec->root_image, sizeof(spec->root_image));
+    text_property(s, d, "private_image", spec->private_image, sizeof(spec->private_image));
     return r;
+}
+
+static int begin(struct spawner *s, struct domain *d)
+{
+    static const char *const guid[] = {"start_guid", "True", NULL};
+    struct helper_request rq = {.type = HELPER_CREATE};
+    int r = make_spec(s, d, &rq.spec);
+
+    if (!r)
+        r = helper_link_tell(s, &rq);
+    if (r)
+        return r;
+    d->create_id = rq.id;
+    spawner_event(s, d->name, "domain-pre-spawn", guid);
+    spawner_event(s, d->name, "domain-spawn", guid);
+    return 0;
+}
+
+/* 0, or REFUSED: a chain without end (a file edited by hand). */
+static int check_chain(const struct spawner *s, const struct domain *d, struct refusal *refusal)
+{
+    const struct domain *n = d;
+
+    for (int depth = 0; n && depth < NETVM_DEPTH; depth++)
+        n = property_domain(&s->domains, n, "netvm");
+    return n ? refuse(refusal, "QubesVMError", "%s: its netvms form a loop", d->name) : 0;
+}
+
+static int start_after(struct spawner *s, struct domain *d, struct refusal *refusal)
+{
+    static const char *const guid[] = {"start_guid", "True", NULL};
+    struct domain *netvm = property_domain(&s->domains, d, "netvm");
+    int r = netvm ? life_start(s, netvm, refusal) : 0;
+
+    if (r)
+        return r;
+    d->create_id = 0;
+    d->ever_started = true;
+    spawner_event(s, d->name, "domain-pre-start", guid);
+    set_state(s, d, STATE_TRANSIENT);
+    if (netvm && netvm->state == STATE_TRANSIENT)
+        return 0; /* life_running() of the netvm goes on */
+    r = begin(s, d);
+    if (!r)
+        return 0;
+    refuse(refusal, "QubesVMError", "%s cannot be started: %s", d->name,
+           r == -ENOTCONN ? "the backend is not there" : strerror(-r));
+    life_down(s, d, STATE_HALTED, refusal->text);
+    return REFUSED;
 }
 
 int life_start(struct spawner *s, struct domain *d, struct refusal *refusal)
 {
-    struct helper_request rq = {.type = HELPER_CREATE};
-    struct domain *netvm = property_domain(&s->domains, d, "netvm");
     const char *prohibited = dict_get(&d->features, "prohibit-start");
-    const char *const guid[] = {"start_guid", "True", NULL};
     int r;
 
     if (d->class == CLASS_ADMIN || d->class == CLASS_REMOTE)
-        return refuse(refusal, "QubesVMNotHaltedError", "%s always runs", d->name);
+        return refuse(refusal, "QubesVMNotHaltedError", "%s is always running", d->name);
     if (domain_is_up(d))
         return 0;
     if (prohibited && *prohibited)
         return refuse(refusal, "QubesException", "%s may not be started: %s", d->name, prohibited);
-    if (netvm && !domain_is_up(netvm)) {
-        r = life_start(s, netvm, refusal);
-        if (r)
-            return r;
+    r = check_chain(s, d, refusal);
+    return r ? r : start_after(s, d, refusal);
+}
+
+/* Those that waited for it go on, or cannot. */
+static void netvm_reached(struct spawner *s, const char *netvm, bool runs)
+{
+    for (size_t i = s->domains.n; i-- > 0;) {
+        struct domain *d = i < s->domains.n ? s->domains.list[i] : NULL;
+        const struct domain *n;
+
+        if (!d || d->state != STATE_TRANSIENT || d->create_id)
+            continue;
+        n = property_domain(&s->domains, d, "netvm");
+        if (n && !str_equal(n->name, netvm))
+            continue;
+        if (!runs || begin(s, d))
+            life_down(s, d, STATE_HALTED,
+                      runs ? "the backend is not there" : "its netvm did not start");
     }
-    r = make_spec(s, d, &rq.spec);
-    if (!r)
-        r = tell_helper(s, &rq);
+}
+
+void life_running(struct spawner *s, struct domain *d, uint32_t domid)
+{
+    static const char *const guid[] = {"start_guid", "True", NULL};
+
+    d->domid = domid;
+    d->start_time = (int64_t)time(NULL);
+    if (d->state != STATE_TRANSIENT) {
+        spawner_changed(s); /* on its way down already */
+        return;
+    }
+    set_state(s, d, STATE_RUNNING);
+    spawner_event(s, d->name, "domain-start", guid);
+    server_domain_reached(s, d->name, WAIT_RUNNING, NULL);
+    netvm_reached(s, d->name, true);
+}
+
+static void tell_down(struct spawner *s, const struct domain *d, const char *why)
+{
+    const char *const reason[] = {"reason", why, NULL};
+
+    if (why) {
+        log_error("%s: did not start: %s", d->name, why);
+        spawner_event(s, d->name, "domain-start-failed", reason);
+    }
+    spawner_event(s, d->name, "domain-stopped", NULL);
+    spawner_event(s, d->name, "domain-shutdown", NULL);
+}
+
+void life_down(struct spawner *s, struct domain *d, enum domain_state state, const char *why)
+{
+    char name[DOMAIN_NAME_MAX + 1];
+
+    snprintf(name, sizeof(name), "%s", d->name);
+    d->domid = 0;
+    d->start_time = 0;
+    d->create_id = d->asked_id = d->stats_id = 0;
+    d->now = d->before = (struct domain_figures){0};
+    set_state(s, d, state);
+    tell_down(s, d, why);
+    server_domain_reached(s, name, WAIT_STATS, NULL);
+    if (disposable_is_ephemeral(s, d))
+        records_remove(s, d);
+    server_domain_reached(s, name, WAIT_RUNNING, why ? why : "it ended before its agent answered");
+    server_domain_reached(s, name, WAIT_PAUSE, "it has ended");
+    server_domain_reached(s, name, WAIT_GONE, NULL);
+    server_domain_gone(s, name);
+    netvm_reached(s, name, false);
+}
+
+static int ask(struct spawner *s, const struct domain *d, enum helper_request_type type,
+               uint64_t *ret_id)
+{
+    struct helper_request rq = {.type = type};
+    int r;
+
+    memcpy(rq.spec.uuid, d->uuid, sizeof(rq.spec.uuid));
+    r = helper_link_tell(s, &rq);
+    if (!r && ret_id)
+        *ret_id = rq.id;
+    return r;
+}
+
+static int failed(const struct domain *d, const char *what, int r, struct refusal *refusal)
+{
+    return refuse(refusal, "QubesVMError", "%s cannot be %s: %s", d->name, what,
+                  r == -ENOTCONN ? "the backend is not there" : strerror(-r));
+}
+
+int life_shutdown(struct spawner *s, struct domain *d, bool force, struct refusal *refusal)
+{
+    const char *const pairs[] = {"force", force ? "True" : "False", NULL};
+    int r;
+
+    if (d->state == STATE_TRANSIENT && !d->create_id)
+        return life_kill(s, d, refusal);
+    spawner_event(s, d->name, "domain-pre-shutdown", pairs);
+    if (d->state == STATE_PAUSED)
+        (void)ask(s, d, HELPER_UNPAUSE, NULL); /* it could not obey */
+    r = ask(s, d, HELPER_SHUTDOWN, NULL);
     if (r)
-        return refuse(refusal, "QubesVMError", "%s cannot be started: %s", d->name, strerror(-r));
-    d->ever_started = true;
-    spawner_event(s, d->name, "domain-pre-start", guid);
-    set_state(s, d, STATE_TRANSIENT);
+        return failed(d, "shut down", r, refusal);
+    if (d->state != STATE_DYING)
+        set_state(s, d, STATE_HALTING);
     return 0;
 }
 
-int life_request(struct spawner *s, struct domain *d, const char *what, struct refusal *refusal)
+int life_kill(struct spawner *s, struct domain *d, struct refusal *refusal)
 {
-    static const struct {
-        const char *what;
-        enum helper_request_type type;
-        enum domain_state state;
-    } requests[] = {
-        {"shutdown", HELPER_SHUTDOWN, STATE_HALTING},
-        {"kill", HELPER_DESTROY, STATE_DYING},
-        {"pause", HELPER_PAUSE, STATE_PAUSED},
-        {"unpause", HELPER_UNPAUSE, STATE_RUNNING},
-    };
-    struct helper_request rq = {0};
-    int r = -EINVAL;
+    int r;
 
-    memcpy(rq.spec.uuid, d->uuid, sizeof(rq.spec.uuid));
-    for (size_t i = 0; i < ARRAY_SIZE(requests); i++)
-        if (str_equal(requests[i].what, what)) {
-            rq.type = requests[i].type;
-            r = tell_helper(s, &rq);
-            if (!r)
-                set_state(s, d, requests[i].state);
+    if (d->state == STATE_TRANSIENT && !d->create_id) {
+        life_down(s, d, STATE_HALTED, "it was killed");
+        return 0;
+    }
+    r = ask(s, d, HELPER_DESTROY, NULL);
+    if (r)
+        return failed(d, "killed", r, refusal);
+    set_state(s, d, STATE_DYING);
+    return 0;
+}
+
+int life_pause(struct spawner *s, struct domain *d, bool pause, struct refusal *refusal)
+{
+    int r;
+
+    spawner_event(s, d->name, pause ? "domain-pre-paused" : "domain-pre-unpaused", NULL);
+    r = ask(s, d, pause ? HELPER_PAUSE : HELPER_UNPAUSE, &d->asked_id);
+    return r ? failed(d, pause ? "paused" : "unpaused", r, refusal) : 0;
+}
+
+int life_ask_figures(struct spawner *s, struct domain *d)
+{
+    return ask(s, d, HELPER_STATS, &d->stats_id);
+}
+
+static void on_paused(struct spawner *s, struct domain *d, const char *error)
+{
+    bool pause = d->state == STATE_RUNNING;
+
+    d->asked_id = 0;
+    if (!*error && (pause || d->state == STATE_PAUSED)) {
+        set_state(s, d, pause ? STATE_PAUSED : STATE_RUNNING);
+        spawner_event(s, d->name, pause ? "domain-paused" : "domain-unpaused", NULL);
+    }
+    server_domain_reached(s, d->name, WAIT_PAUSE, *error ? error : NULL);
+}
+
+static void on_figures(struct spawner *s, struct domain *d, const struct domain_stats *f)
+{
+    d->stats_id = 0;
+    d->before = d->now;
+    d->now = (struct domain_figures){f->memory_kib, f->maxmem_kib, f->cpu_ns, clock_ms()};
+    server_domain_reached(s, d->name, WAIT_STATS, NULL);
+    events_tell_figures(s, d);
+}
+
+void life_answer(struct spawner *s, const struct helper_message *m)
+{
+    for (size_t i = 0; i < s->domains.n; i++) {
+        struct domain *d = s->domains.list[i];
+
+        if (d->create_id == m->id && *m->text) {
+            life_down(s, d, STATE_HALTED, m->text);
+            return;
         }
-    return r ? refuse(refusal, "QubesVMError", "%s: %s failed: %s", d->name, what, strerror(-r))
-             : 0;
+        if (d->create_id == m->id && m->domid)
+            d->domid = m->domid;
+        else if (d->asked_id == m->id)
+            on_paused(s, d, m->text);
+        else if (d->stats_id == m->id)
+            on_figures(s, d, &m->stats);
+        else
+            continue;
+        return;
+    }
+    if (*m->text)
+        log_warning("the backend refuses: %s", m->text);
 }

@@ -1,7 +1,5 @@
-/* internal.GetSystemInfo, and making disposables. */
-#include "domain-spawner/spawner.h"
-
-#include "libqrexec/base/io.h"
+/* What others ask about the system: internal.GetSystemInfo, admin.vm.CurrentState. */
+#include "domain-spawner/methods.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -63,73 +61,18 @@ int method_system_info(struct spawner *s, struct buf *content)
     return r;
 }
 
-/* What is set on the template for disposables, fixed now; never what is the caller's. */
-static int inherit(struct spawner *s, struct domain *d, const struct domain *template)
+int method_internal_info(struct call *c)
 {
-    const struct property *p;
-    int r = 0;
-
-    for (size_t i = 0; !r && (p = property_at(template, i)); i++) {
-        const char *value = dict_get(&template->properties, p->name);
-
-        if (value && !(p->flags & PROPERTY_NO_COPY) && !str_equal(p->name, "template") &&
-            !str_equal(p->name, "autostart") && !str_equal(p->name, "template_for_dispvms") &&
-            property_find(d, p->name))
-            r = dict_set(&d->properties, p->name, value);
-    }
-    (void)s;
-    for (size_t i = 0; !r && i < template->features.n; i++)
-        if (!str_starts(template->features.entries[i].key, "preload-dispvm"))
-            r = dict_set(&d->features, template->features.entries[i].key,
-                         template->features.entries[i].value);
-    if (!r)
-        r = dict_merge(&d->tags, &template->tags);
-    if (!r && template->firewall && !(d->firewall = strdup(template->firewall)))
-        r = -ENOMEM;
-    return r;
+    return method_system_info(c->s, c->content);
 }
 
-static int mark(struct domain *d, const struct domain *template, const char *source)
+int method_current_state(const struct spawner *s, const struct domain *d, struct buf *content)
 {
-    char tag[DOMAIN_NAME_MAX + 32];
-    int r = dict_set(&d->properties, "template", template->name);
+    uint64_t most = d->now.maxmem_kib;
 
-    r = r ? r : dict_set(&d->properties, "dispid", d->name + strlen("disp"));
-    r = r ? r : dict_set(&d->properties, "auto_cleanup", "True");
-    r = r ? r : format(d->label, sizeof(d->label), "%s", template->label);
-    r = r ? r : format(tag, sizeof(tag), "created-by-%s", source);
-    r = r ? r : dict_set(&d->tags, tag, "");
-    r = r ? r : format(tag, sizeof(tag), "disp-created-by-%s", source);
-    return r ? r : dict_set(&d->tags, tag, "");
-}
-
-int disposable_new(struct spawner *s, struct domain *template, const char *source,
-                   struct domain **ret, struct refusal *refusal)
-{
-    _cleanup_(domain_freep) struct domain *d = NULL;
-    char name[DOMAIN_NAME_MAX + 1];
-    const char *pairs[] = {"vm", name, NULL};
-    int r;
-
-    if (!property_bool(&s->domains, template, "template_for_dispvms"))
-        return refuse(refusal, "QubesException",
-                      "%s is no template for disposables (qvm-prefs %s template_for_dispvms "
-                      "True)",
-                      template->name, template->name);
-    r = registry_new_disposable_name(s, name);
-    r = r ? r : domain_new(name, CLASS_DISP, &d);
-    r = r ? r : inherit(s, d, template);
-    r = r ? r : mark(d, template, source);
-    if (!r) {
-        d->qid = domains_free_qid(&s->domains);
-        d->made_at = clock_ms();
-        r = domains_add(&s->domains, d);
-    }
-    if (r)
-        return r;
-    *ret = d;
-    d = NULL;
-    spawner_changed(s);
-    spawner_event(s, "", "domain-add", pairs);
-    return 0;
+    if (d->now.at && !most)
+        most = (uint64_t)property_int(&s->domains, d, "memory") * 1024;
+    return buf_appendf(content, "mem=%llu mem_static_max=%llu cputime=%llu power_state=%s",
+                       (unsigned long long)d->now.memory_kib, (unsigned long long)most,
+                       (unsigned long long)d->now.cpu_ns, domain_power_state(d));
 }

@@ -188,15 +188,6 @@ CHECK(check_default_netvm)
         return 0;
     if (!property_bool(ds, domains_find(ds, value), "provides_network"))
         return refuse(refusal, VALUE, "'%s' does not provide network", value);
-    /* Whoever uses the default must not be on the way from the new one. */
-    for (const struct domain *n = domains_find(ds, value); n;) {
-        const char *own = dict_get(&n->properties, "netvm");
-
-        if (!own || !str_equal(own, n->name))
-            n = own && *own ? domains_find(ds, own) : NULL;
-        if (n && str_equal(n->name, value))
-            return refuse(refusal, VALUE, "Loops in network are unsupported");
-    }
     return 0;
 }
 

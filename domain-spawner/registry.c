@@ -1,333 +1,506 @@
-/*
- * Domains on disk: /var/lib/qubes/domains/NAME.conf, one section; global properties in
- * /etc/qubes/domains.conf. A file that cannot be read takes its own domain out of service.
- *
- * Disposables with auto_cleanup are not written: what of them must vanish the helper has noted.
- * Their names stand in a journal, so that none comes again within days.
- */
-#include "domain-spawner/spawner.h"
+/* The registry on disk: see registry.h. */
+#include "domain-spawner/registry.h"
 
+#include "domain-spawner/property.h"
 #include "libqrexec/base/ini.h"
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
+#include "libqrexec/base/paths.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/random.h>
-#include <time.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
 
-#define DIR_DOMAINS "/var/lib/qubes/domains"
-#define JOURNAL     "/var/lib/qubes/disposables"
-#define NAMES       10000
-#define KEPT_SEC    (7 * 24 * 3600)
+#define SUFFIX          ".conf"
+#define FILE_MODE       0644
+#define WATCHED         (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)
+#define FEATURE_MAX_KEY 118
 
-struct reading {
-    struct domain *d;
-    char key[128], value[4096];
-    bool bad;
-};
-
-static int store_tags(struct domain *d, char *text)
+int registry_open(struct registry *reg, const char *dir, const char *global)
 {
-    char *word;
-    int r = 0;
+    char parent[PATH_SIZE];
+    int r;
 
-    while (!r && (word = strsep(&text, " ")))
-        if (*word)
-            r = dict_set(&d->tags, word, "");
-    return r;
-}
-
-static int append_line(char **to, const char *line)
-{
-    char *text = format_new("%s%s\n", *to ? *to : "", line);
-
-    if (!text)
+    reg->dir = strdup(dir);
+    reg->global = strdup(global);
+    if (!reg->dir || !reg->global)
         return -ENOMEM;
-    free(*to);
-    *to = text;
+    r = mkdir_all(dir, 0755);
+    if (r)
+        return r;
+    r = format(parent, sizeof(parent), "%.*s", (int)(strrchr(global, '/') - global), global);
+    if (!r)
+        r = mkdir_all(parent, 0755);
+    if (r)
+        return r;
+    reg->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (reg->watch < 0 || inotify_add_watch(reg->watch, dir, WATCHED) < 0 ||
+        inotify_add_watch(reg->watch, parent, WATCHED) < 0) {
+        log_warning("%s: changes by hand are not seen before a restart: %s", dir, strerror(errno));
+        close_fd(&reg->watch);
+    }
     return 0;
 }
 
-/* One key with its whole value. */
-static int store(struct domain *d, const char *key, char *value)
+void registry_close(struct registry *reg)
 {
-    struct property_text normal;
-    struct refusal refusal;
-    const struct property *p;
-
-    if (str_equal(key, "type"))
-        return class_parse(value, &d->class);
-    if (str_equal(key, "uuid"))
-        return uuid_valid(value) ? format(d->uuid, sizeof(d->uuid), "%s", value) : -EINVAL;
-    if (str_equal(key, "qid"))
-        return parse_u32(value, 65535, &d->qid);
-    if (str_equal(key, "label"))
-        return format(d->label, sizeof(d->label), "%s", value);
-    if (str_equal(key, "tags"))
-        return store_tags(d, value);
-    if (str_equal(key, "notes"))
-        return append_line(&d->notes, value);
-    if (str_starts(key, "firewall"))
-        return append_line(&d->firewall, value);
-    if (str_starts(key, "feature."))
-        return dict_set(&d->features, key + strlen("feature."), value);
-    p = property_find(d, key);
-    if (!p || property_normalise(p, value, &normal, &refusal))
-        return -EINVAL;
-    return dict_set(&d->properties, key, normal.s);
+    close_fd(&reg->watch);
+    free(reg->dir);
+    free(reg->global);
+    dict_deinit(&reg->broken);
+    dict_deinit(&reg->stamps);
+    dict_deinit(&reg->touched);
+    *reg = REGISTRY_NULL;
 }
 
-static bool flush(struct reading *rd)
+/* Size, time and inode of a file as text; "" where there is none. */
+static void stamp_of(const char *path, char ret[static 96])
 {
-    rd->bad |= *rd->key && store(rd->d, rd->key, rd->value) != 0;
-    rd->key[0] = 0;
-    return !rd->bad;
+    struct stat st;
+
+    ret[0] = 0;
+    if (stat(path, &st) == 0)
+        snprintf(ret, 96, "%lld.%lld.%ld.%llu", (long long)st.st_size, (long long)st.st_mtim.tv_sec,
+                 st.st_mtim.tv_nsec, (unsigned long long)st.st_ino);
 }
+
+static void remember(struct registry *reg, const char *key, const char *path)
+{
+    char stamp[96];
+
+    stamp_of(path, stamp);
+    if (stamp[0])
+        (void)dict_set(&reg->stamps, key, stamp); /* at worst it is read once more */
+    else
+        dict_remove(&reg->stamps, key);
+}
+
+static int file_of(const struct registry *reg, const char *name, char path[static PATH_SIZE])
+{
+    return format(path, PATH_SIZE, "%s/%s" SUFFIX, reg->dir, name);
+}
+
+/* Reading: all pairs into a dict first, since long values come in parts. */
+struct reading {
+    struct dict pairs;
+    bool no_memory;
+};
 
 static bool on_pair(void *user, const char *section, const char *key, const char *value, int line)
 {
     struct reading *rd = user;
-    size_t n = strlen(rd->value);
+    const char *before = dict_get(&rd->pairs, key);
+    _cleanup_(freep) char *joined = before ? format_new("%s %s", before, value) : strdup(value);
 
     (void)section;
     (void)line;
-    if (str_equal(rd->key, key)) {
-        rd->bad |= format(rd->value + n, sizeof(rd->value) - n, " %s", value) != 0;
-        return !rd->bad;
-    }
-    if (!flush(rd))
-        return false;
-    return format(rd->key, sizeof(rd->key), "%s", key) == 0 &&
-           format(rd->value, sizeof(rd->value), "%s", value) == 0;
+    rd->no_memory = !joined || dict_set(&rd->pairs, key, joined);
+    return !rd->no_memory;
 }
 
-static void load_one(struct spawner *s, const char *dir, const char *file)
+static int read_pairs(const char *path, struct reading *rd, struct refusal *refusal)
 {
-    char path[PATH_SIZE], name[256];
-    struct reading rd = {0};
-    _cleanup_(domain_freep) struct domain *d = NULL;
-    int line = 0, r;
+    int line = 0;
+    int r = ini_read(path, on_pair, rd, &line);
 
-    if (format(path, sizeof(path), "%s/%s", dir, file) ||
-        format(name, sizeof(name), "%.*s", (int)(strlen(file) - strlen(".conf")), file))
-        return;
-    r = domain_name_valid(name) ? domain_new(name, CLASS_APP, &d) : -EINVAL;
-    rd.d = d;
-    if (!r)
-        r = ini_read(path, on_pair, &rd, &line);
-    if (!r && !flush(&rd))
-        r = INI_E_HANDLER;
-    if (!r)
-        r = domains_add(&s->domains, d);
-    if (r)
-        log_error("%s:%d: %s; this domain is out of service until it is mended", path, line,
-                  r < 0                 ? strerror(-r)
-                  : r == INI_E_TOO_LONG ? "the line is too long"
-                                        : "a key or its value is not understood");
-    else
-        d = NULL;
-}
-
-static bool on_global(void *user, const char *section, const char *key, const char *value, int line)
-{
-    struct spawner *s = user;
-
-    (void)section;
-    (void)line;
-    return property_find(NULL, key) && dict_set(&s->domains.globals, key, value) == 0;
-}
-
-int registry_load(struct spawner *s)
-{
-    char path[PATH_SIZE];
-    struct dirent **names = NULL;
-    int n, line = 0, r = path_get(path, DIR_DOMAINS);
-
-    if (!r)
-        r = mkdir_all(path, 0755);
-    if (r)
-        return r;
-    n = scandir(path, &names, NULL, alphasort);
-    for (int i = 0; i < n; i++) {
-        const char *file = names[i]->d_name;
-        size_t len = strlen(file);
-
-        if (file[0] != '.' && len > 5 && str_equal(file + len - 5, ".conf"))
-            load_one(s, path, file);
-        free(names[i]);
-    }
-    free(names);
-    r = path_get(path, "/etc/qubes/domains.conf");
-    if (!r && access(path, F_OK) == 0 && ini_read(path, on_global, s, &line))
-        log_error("%s:%d: not understood; the rest of it is not read", path, line);
+    if (rd->no_memory)
+        return -ENOMEM;
+    if (r > 0)
+        return refuse(refusal, "QubesException", "%s:%d: %s", path, line,
+                      r == INI_E_TOO_LONG ? "line is too long (continue it with leading blanks)"
+                                          : "not \"key = value\"");
     return r;
 }
 
-static bool is_kept(const struct spawner *s, const struct domain *d)
+static int add_tags(struct domain *d, char *list)
 {
-    return d->class != CLASS_ADMIN &&
-           !(d->class == CLASS_DISP && property_bool(&s->domains, d, "auto_cleanup"));
-}
-
-static int write_lines(FILE *f, const char *key, const char *text)
-{
-    _cleanup_(freep) char *copy = text ? strdup(text) : NULL;
-    char *rest = copy, *line, name[64];
-    unsigned n = 0;
+    char *tag;
     int r = 0;
 
-    while (!r && rest && (line = strsep(&rest, "\n")))
-        if (*line) {
-            r = format(name, sizeof(name), "%s.%u", key, n++);
-            if (!r)
-                r = ini_write(f, name, line);
-        }
+    while (!r && (tag = strsep(&list, " ")))
+        r = *tag ? dict_set(&d->tags, tag, "") : 0;
     return r;
 }
 
-static int write_domain(FILE *f, const struct domain *d)
+static int set_property(struct domain *d, const char *key, const char *value,
+                        struct refusal *refusal)
 {
-    char qid[16], key[512];
-    _cleanup_(freep) char *tags = strdup("");
-    int r = format(qid, sizeof(qid), "%u", d->qid);
-
-    fprintf(f, "[%s]\n", d->name);
-    for (size_t i = 0; tags && i < d->tags.n; i++) {
-        char *more = format_new("%s%s%s", tags, *tags ? " " : "", d->tags.entries[i].key);
-
-        free(tags);
-        tags = more;
-    }
-    if (!tags)
-        return -ENOMEM;
-    r = r ? r : ini_write(f, "type", class_name(d->class));
-    r = r ? r : ini_write(f, "uuid", d->uuid);
-    r = r ? r : ini_write(f, "qid", qid);
-    r = r ? r : ini_write(f, "label", d->label);
-    r = r || !*tags ? r : ini_write(f, "tags", tags);
-    for (size_t i = 0; !r && i < d->properties.n; i++)
-        r = ini_write(f, d->properties.entries[i].key, d->properties.entries[i].value);
-    for (size_t i = 0; !r && i < d->features.n; i++) {
-        r = format(key, sizeof(key), "feature.%s", d->features.entries[i].key);
-        r = r ? r : ini_write(f, key, d->features.entries[i].value);
-    }
-    return r ? r : write_lines(f, "firewall", d->firewall);
-}
-
-int registry_save(struct spawner *s, const struct domain *d)
-{
-    _cleanup_(freep) char *text = NULL;
-    char path[PATH_SIZE];
-    size_t n = 0;
-    FILE *f;
+    const struct property *p = property_find(d, key);
+    struct property_text t;
     int r;
 
-    if (!is_kept(s, d))
-        return 0;
-    f = open_memstream(&text, &n);
-    if (!f)
-        return -ENOMEM;
-    r = write_domain(f, d);
-    if (fclose(f) != 0 && !r)
-        r = -ENOMEM;
-    if (!r)
-        r = path_get(path, DIR_DOMAINS "/%s.conf", d->name);
-    return r ? r : file_replace(path, text, n, 0644);
+    if (!p || ((p->flags & PROPERTY_READONLY) && !str_equal(key, "dispid")))
+        return refuse(refusal, "QubesException", "unknown key \"%s\" for a %s", key,
+                      class_name(d->class));
+    r = property_normalise(p, value, &t, refusal);
+    return r ? r : dict_set(&d->properties, key, t.s);
 }
 
-int registry_save_globals(struct spawner *s)
+static int take_pair(struct domain *d, const char *key, const char *raw, struct refusal *refusal)
+{
+    _cleanup_(freep) char *value = registry_unescape(raw);
+
+    if (!value)
+        return -ENOMEM;
+    if (str_equal(key, "type"))
+        return 0;
+    if (str_equal(key, "uuid"))
+        return uuid_valid(value) ? format(d->uuid, sizeof(d->uuid), "%s", value)
+                                 : refuse(refusal, "QubesException", "\"%s\" is no uuid", value);
+    if (str_equal(key, "qid"))
+        return parse_u32(value, INT32_MAX, &d->qid)
+                   ? refuse(refusal, "QubesException", "\"%s\" is no qid", value)
+                   : 0;
+    if (str_equal(key, "label"))
+        return format(d->label, sizeof(d->label), "%s", value)
+                   ? refuse(refusal, "QubesException", "\"%s\" is no label", value)
+                   : 0;
+    if (str_equal(key, "tags"))
+        return add_tags(d, value);
+    if (str_starts(key, "feature."))
+        return dict_set(&d->features, key + strlen("feature."), value);
+    if (str_equal(key, "firewall")) {
+        d->firewall = take(value);
+        return 0;
+    }
+    if (str_equal(key, "notes")) {
+        d->notes = take(value);
+        return 0;
+    }
+    return set_property(d, key, value, refusal);
+}
+
+static int domain_from(const char *name, const struct dict *pairs, struct domain **ret,
+                       struct refusal *refusal)
+{
+    _cleanup_(domain_freep) struct domain *d = NULL;
+    const char *type = dict_get(pairs, "type");
+    enum domain_class class = CLASS_ADMIN;
+    bool admin = str_equal(name, "dom0");
+    int r;
+
+    if (!admin && (!type || class_parse(type, &class) || class == CLASS_ADMIN))
+        return refuse(refusal, "QubesException", "\"type\" must be a class such as AppVM");
+    r = domain_new(name, class, &d);
+    if (r)
+        return r;
+    for (size_t i = 0; !r && i < pairs->n; i++)
+        r = take_pair(d, pairs->entries[i].key, pairs->entries[i].value, refusal);
+    if (r)
+        return r;
+    if (admin) {
+        memcpy(d->uuid, UUID_ADMIN, sizeof(UUID_ADMIN));
+        memcpy(d->label, "black", sizeof("black"));
+        d->qid = 0;
+    }
+    *ret = take(d);
+    return 0;
+}
+
+int registry_read(struct registry *reg, const char *name, struct domain **ret,
+                  struct refusal *refusal)
+{
+    struct reading rd = {0};
+    struct refusal why;
+    char path[PATH_SIZE];
+    int r = file_of(reg, name, path);
+
+    if (r)
+        return r;
+    remember(reg, name, path);
+    r = read_pairs(path, &rd, refusal);
+    if (r == 0) {
+        r = domain_from(name, &rd.pairs, ret, &why);
+        if (r == REFUSED)
+            refuse(refusal, "QubesException", "%s: %.300s", path, why.text);
+    } else if (r == -ENOENT) {
+        *ret = NULL;
+        r = 0;
+    }
+    dict_deinit(&rd.pairs);
+    if (r > 0)
+        (void)dict_set(&reg->broken, name, refusal->text);
+    else
+        dict_remove(&reg->broken, name);
+    return r;
+}
+
+static int take_global(struct domains *new, const char *key, const char *value,
+                       struct refusal *refusal)
+{
+    const struct property *p = property_find(NULL, key);
+    struct property_text t;
+    int r;
+
+    if (str_starts(key, "label."))
+        return dict_set(&new->labels, key + strlen("label."), value);
+    if (!p || (p->flags & PROPERTY_READONLY))
+        return refuse(refusal, "QubesException", "unknown key \"%s\"", key);
+    r = property_normalise(p, value, &t, refusal);
+    return r ? r : dict_set(&new->globals, key, t.s);
+}
+
+int registry_read_global(struct registry *reg, struct domains *ds, struct refusal *refusal)
+{
+    struct domains new = {0};
+    struct reading rd = {0};
+    int r;
+
+    remember(reg, "", reg->global);
+    r = read_pairs(reg->global, &rd, refusal);
+    if (r == -ENOENT)
+        r = 0;
+    for (size_t i = 0; !r && i < rd.pairs.n; i++) {
+        _cleanup_(freep) char *value = registry_unescape(rd.pairs.entries[i].value);
+
+        r = value ? take_global(&new, rd.pairs.entries[i].key, value, refusal) : -ENOMEM;
+    }
+    dict_deinit(&rd.pairs);
+    if (!r) {
+        struct domains old = {.globals = ds->globals, .labels = ds->labels};
+
+        ds->globals = new.globals;
+        ds->labels = new.labels;
+        new = old;
+    }
+    dict_deinit(&new.globals);
+    dict_deinit(&new.labels);
+    return r;
+}
+
+/* "NAME.conf" to NAME. */
+static bool name_of_file(const char *file, char ret[static DOMAIN_NAME_MAX + 1])
+{
+    size_t n = strlen(file), end = strlen(SUFFIX);
+
+    if (n <= end || n - end > DOMAIN_NAME_MAX || !str_equal(file + n - end, SUFFIX))
+        return false;
+    snprintf(ret, DOMAIN_NAME_MAX + 1, "%.*s", (int)(n - end), file);
+    return domain_name_valid(ret);
+}
+
+static int load_one(struct registry *reg, struct domains *ds, const char *name)
+{
+    _cleanup_(domain_freep) struct domain *d = NULL;
+    struct refusal refusal;
+    int r = registry_read(reg, name, &d, &refusal);
+
+    if (r == REFUSED) {
+        log_error("%s; domain '%s' is out of service until that is mended", refusal.text, name);
+        return 0;
+    }
+    if (r || !d)
+        return r;
+    if (d->class == CLASS_ADMIN) {
+        struct domain *old = domains_admin(ds);
+
+        domains_remove(ds, old);
+        domain_free(old);
+    }
+    r = domains_add(ds, d);
+    if (!r)
+        d = NULL;
+    return r;
+}
+
+/* A file made by hand needs no number: it gets one here. */
+static void number_all(struct registry *reg, struct domains *ds)
+{
+    for (size_t i = 0; i < ds->n; i++) {
+        struct domain *d = ds->list[i];
+
+        if (d->class == CLASS_ADMIN || d->qid)
+            continue;
+        d->qid = domains_free_qid(ds);
+        if (registry_save(reg, d))
+            log_warning("%s/%s" SUFFIX ": cannot write: %s", reg->dir, d->name, strerror(errno));
+    }
+}
+
+int registry_load(struct registry *reg, struct domains *ds)
+{
+    struct refusal refusal;
+    struct dirent *e;
+    char name[DOMAIN_NAME_MAX + 1];
+    DIR *dir = opendir(reg->dir);
+    int r = registry_read_global(reg, ds, &refusal);
+
+    if (r == REFUSED)
+        log_error("%s; global properties have their defaults until that is mended", refusal.text);
+    if (!dir || r < 0) {
+        r = dir ? r : -errno;
+        if (dir)
+            closedir(dir);
+        return r;
+    }
+    r = 0;
+    while (!r && (e = readdir(dir)))
+        if (name_of_file(e->d_name, name))
+            r = load_one(reg, ds, name);
+    closedir(dir);
+    if (!r)
+        number_all(reg, ds);
+    return r;
+}
+
+static int put(FILE *f, const char *key, const char *value)
+{
+    _cleanup_(freep) char *text = registry_escape(value);
+
+    return text ? ini_write(f, key, text) : -ENOMEM;
+}
+
+static int put_tags(FILE *f, const struct domain *d)
+{
+    _cleanup_(freep) char *list = NULL;
+    size_t n = 0;
+
+    if (!d->tags.n)
+        return 0;
+    for (size_t i = 0; i < d->tags.n; i++)
+        n += strlen(d->tags.entries[i].key) + 1;
+    list = calloc(1, n + 1);
+    if (!list)
+        return -ENOMEM;
+    for (size_t i = 0, at = 0; i < d->tags.n; i++)
+        at += (size_t)snprintf(list + at, n + 1 - at, "%s%s", i ? " " : "", d->tags.entries[i].key);
+    return put(f, "tags", list);
+}
+
+static int put_domain(FILE *f, const struct domain *d)
+{
+    char qid[16], key[FEATURE_MAX_KEY + 1];
+    int r;
+
+    snprintf(qid, sizeof(qid), "%u", d->qid);
+    r = put(f, "type", class_name(d->class));
+    if (!r && d->class != CLASS_ADMIN)
+        r = put(f, "uuid", d->uuid);
+    if (!r && d->class != CLASS_ADMIN)
+        r = put(f, "qid", qid);
+    if (!r && d->class != CLASS_ADMIN)
+        r = put(f, "label", d->label);
+    for (size_t i = 0; !r && i < d->properties.n; i++)
+        r = put(f, d->properties.entries[i].key, d->properties.entries[i].value);
+    if (!r)
+        r = put_tags(f, d);
+    for (size_t i = 0; !r && i < d->features.n; i++) {
+        r = format(key, sizeof(key), "feature.%s", d->features.entries[i].key);
+        if (!r)
+            r = put(f, key, d->features.entries[i].value);
+    }
+    if (!r && d->firewall)
+        r = put(f, "firewall", d->firewall);
+    if (!r && d->notes)
+        r = put(f, "notes", d->notes);
+    return r;
+}
+
+static int replace(struct registry *reg, const char *key, const char *path, char *text, size_t n)
+{
+    int r = file_replace(path, text, n, FILE_MODE);
+
+    if (!r)
+        remember(reg, key, path);
+    return r;
+}
+
+int registry_save(struct registry *reg, const struct domain *d)
 {
     _cleanup_(freep) char *text = NULL;
     char path[PATH_SIZE];
     size_t n = 0;
     FILE *f = open_memstream(&text, &n);
-    int r = f ? 0 : -ENOMEM;
+    int r;
 
-    for (size_t i = 0; !r && i < s->domains.globals.n; i++)
-        r = ini_write(f, s->domains.globals.entries[i].key, s->domains.globals.entries[i].value);
-    if (f && fclose(f) != 0 && !r)
+    if (!f)
+        return -ENOMEM;
+    r = put_domain(f, d);
+    if (fclose(f) && !r)
         r = -ENOMEM;
     if (!r)
-        r = path_get(path, "/etc/qubes");
-    if (!r)
-        r = mkdir_all(path, 0755);
-    if (!r)
-        r = path_get(path, "/etc/qubes/domains.conf");
-    return r ? r : file_replace(path, text, n, 0644);
+        r = file_of(reg, d->name, path);
+    return r ? r : replace(reg, d->name, path, text, n);
 }
 
-void registry_remove(struct spawner *s, const struct domain *d)
+int registry_save_global(struct registry *reg, const struct domains *ds)
 {
-    char path[PATH_SIZE];
+    _cleanup_(freep) char *text = NULL;
+    char key[DOMAIN_NAME_MAX + 8];
+    size_t n = 0;
+    FILE *f = open_memstream(&text, &n);
+    int r = 0;
 
-    if (!is_kept(s, d))
-        return;
-    if (path_get(path, DIR_DOMAINS "/%s.conf", d->name) == 0)
-        unlink(path);
-    if (path_get(path, "/var/lib/qubes/homes/%s", d->name) == 0)
-        (void)remove_all(path);
-}
-
-/* When each name was last given, 0 never; from the journal's lines "NUMBER TIME". */
-static void read_journal(const char *path, int64_t given[static NAMES])
-{
-    char *text = NULL, *rest, *line;
-    size_t n;
-
-    memset(given, 0, NAMES * sizeof(given[0]));
-    if (file_read(path, 16U << 20, &text, &n))
-        return;
-    for (rest = text; (line = strsep(&rest, "\n"));) {
-        char *end;
-        unsigned long number = strtoul(line, &end, 10);
-
-        if (*end == ' ' && number < NAMES)
-            given[number] = strtoll(end + 1, NULL, 10);
+    if (!f)
+        return -ENOMEM;
+    for (size_t i = 0; !r && i < ds->globals.n; i++)
+        r = put(f, ds->globals.entries[i].key, ds->globals.entries[i].value);
+    for (size_t i = 0; !r && i < ds->labels.n; i++) {
+        r = format(key, sizeof(key), "label.%s", ds->labels.entries[i].key);
+        if (!r)
+            r = put(f, key, ds->labels.entries[i].value);
     }
-    free(text);
+    if (fclose(f) && !r)
+        r = -ENOMEM;
+    return r ? r : replace(reg, "", reg->global, text, n);
 }
 
-static int append_journal(const char *path, uint32_t number, int64_t now)
+int registry_delete(struct registry *reg, const char *name)
 {
-    _cleanup_(closep) int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    char line[64];
-    int r = fd < 0 ? -errno : format(line, sizeof(line), "%u %lld\n", number, (long long)now);
-
-    return r ? r : write_full(fd, line, strlen(line));
-}
-
-/* Random; one given in the last days only when no other is left, then the one of longest ago. */
-int registry_new_disposable_name(struct spawner *s, char ret[static DOMAIN_NAME_MAX + 1])
-{
-    static int64_t given[NAMES];
-    int64_t now = (int64_t)time(NULL);
     char path[PATH_SIZE];
-    uint32_t start = 0, best = NAMES;
-    int r = path_get(path, JOURNAL);
+    int r = file_of(reg, name, path);
 
     if (r)
         return r;
-    read_journal(path, given);
-    if (getrandom(&start, sizeof(start), 0) < 0)
-        return -errno;
-    for (uint32_t i = 0; i < NAMES; i++) {
-        uint32_t number = (start % NAMES + i) % NAMES;
+    dict_remove(&reg->stamps, name);
+    return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+}
 
-        r = format(ret, DOMAIN_NAME_MAX + 1, "disp%u", number);
-        if (r || domains_find(&s->domains, ret))
-            continue;
-        if (best == NAMES || given[number] < given[best])
-            best = number;
-        if (now - given[number] >= KEPT_SEC) {
-            best = number;
-            break;
-        }
+/* Whether the file is another than the one we read or wrote last. */
+static bool differs(const struct registry *reg, const char *key, const char *path)
+{
+    const char *known = dict_get(&reg->stamps, key);
+    char stamp[96];
+
+    stamp_of(path, stamp);
+    return !str_equal(known ? known : "", stamp);
+}
+
+static void note_events(struct registry *reg, const char *data, size_t n)
+{
+    const char *global = strrchr(reg->global, '/') + 1;
+    char name[DOMAIN_NAME_MAX + 1];
+
+    for (size_t at = 0; at + sizeof(struct inotify_event) <= n;) {
+        struct inotify_event e;
+
+        memcpy(&e, data + at, sizeof(e));
+        at += sizeof(e);
+        if (e.len && str_equal(data + at, global))
+            (void)dict_set(&reg->touched, "", "");
+        else if (e.len && name_of_file(data + at, name))
+            (void)dict_set(&reg->touched, name, "");
+        at += e.len;
     }
-    if (best == NAMES)
-        return -ENOSPC;
-    r = append_journal(path, best, now);
-    return r ? r : format(ret, DOMAIN_NAME_MAX + 1, "disp%u", best);
+}
+
+bool registry_changed(struct registry *reg, char ret_name[static DOMAIN_NAME_MAX + 1])
+{
+    char data[4096], path[PATH_SIZE];
+    ssize_t n;
+
+    while (reg->watch >= 0 && (n = read(reg->watch, data, sizeof(data))) > 0)
+        note_events(reg, data, (size_t)n);
+    while (reg->touched.n) {
+        const char *name = reg->touched.entries[0].key;
+        int r = *name ? file_of(reg, name, path) : format(path, sizeof(path), "%s", reg->global);
+
+        snprintf(ret_name, DOMAIN_NAME_MAX + 1, "%s", name);
+        dict_remove(&reg->touched, ret_name);
+        if (!r && differs(reg, ret_name, path))
+            return true;
+    }
+    return false;
 }

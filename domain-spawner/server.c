@@ -3,7 +3,9 @@
  *
  * A request is acted upon at the caller's half-close; a lease's at its payload's newline, since
  * there the caller keeps its side open, and its end is the lease's. Each caller has its own
- * buffers; one that reads nothing holds nobody up, and an event stream that is not read is dropped.
+ * buffers; one that reads nothing holds nobody up. A request must be whole after a minute, an
+ * answer read in a minute, and what is waited for has its own deadline. At the limit of connections
+ * no more are accepted until one ends.
  */
 #include "domain-spawner/spawner.h"
 
@@ -19,153 +21,231 @@
 
 #define REQUESTS_MOST 4096
 #define ANSWER_MOST   (16U << 20)
+#define PATIENCE_MS   60000 /* for a request to be whole, for an answer to be read */
 
-static void end_lease(struct request *rq)
+static void accept_again(struct spawner *s, bool on)
 {
-    struct domain *d = domains_find(&rq->spawner->domains, rq->domain);
-    struct refusal refusal;
-
-    if (d && domain_is_up(d) && d->state != STATE_DYING)
-        (void)life_request(rq->spawner, d, "kill", &refusal);
+    if (s->api.fd >= 0)
+        watch_set(&s->api, s->api.fd, on ? POLLIN : 0);
+    if (s->internal.fd >= 0)
+        watch_set(&s->internal, s->internal.fd, on ? POLLIN : 0);
 }
 
-static void drop(struct request *rq)
+static void end_lease(struct spawner *s, const char *name)
+{
+    struct domain *d = domains_find(&s->domains, name);
+    struct refusal refusal;
+
+    if (!d || d->state == STATE_DYING)
+        return;
+    if (!domain_is_up(d))
+        records_remove(s, d);
+    else if (life_kill(s, d, &refusal))
+        log_error("the lease of %s ended: %s", name, refusal.text);
+}
+
+void request_drop(struct request *rq)
 {
     struct spawner *s = rq->spawner;
     struct request **p = &s->requests;
+    char leased[DOMAIN_NAME_MAX + 1] = "";
     int fd = rq->watch.fd;
 
     while (*p != rq)
         p = &(*p)->next;
     *p = rq->next;
-    s->n_requests--;
-    if (rq->watch.events)
-        watch_stop(&rq->watch);
-    close_fd(&fd);
     if (rq->lease)
-        end_lease(rq);
+        memcpy(leased, rq->domain, sizeof(leased));
+    watch_stop(&rq->watch);
+    timer_stop(&rq->deadline);
+    close_fd(&fd);
     buf_deinit(&rq->in);
     buf_deinit(&rq->out);
     free(rq);
+    s->n_requests--;
+    accept_again(s, true);
+    /* Last, since it may tell events, and so end other requests. */
+    if (*leased && !s->stopping)
+        end_lease(s, leased);
 }
 
 /* What is to be waited for now. An answered request without more to say is over. */
-static void arm(struct request *rq)
+void request_arm(struct request *rq)
 {
     bool open = rq->stream || rq->lease || rq->waiting;
 
     if (rq->answered && !open && !buf_len(&rq->out))
-        drop(rq);
-    else
-        watch_set(
-            &rq->watch, rq->watch.fd,
-            (short)((!rq->answered || rq->lease ? POLLIN : 0) | (buf_len(&rq->out) ? POLLOUT : 0)));
+        shutdown(rq->watch.fd, SHUT_RDWR); /* dropped by the loop: callers may still hold it */
+    watch_set(&rq->watch, rq->watch.fd,
+              (short)((!rq->answered || rq->lease || !(open || buf_len(&rq->out)) ? POLLIN : 0) |
+                      (buf_len(&rq->out) ? POLLOUT : 0)));
+    if (rq->answered && !rq->waiting && (rq->stream || rq->lease))
+        timer_stop(&rq->deadline);
 }
 
 static void put_answer(struct request *rq, const void *content, size_t n)
 {
     if (buf_append(&rq->out, "0", 2) || buf_append(&rq->out, content, n))
         log_error("an answer is too large");
+    timer_set(&rq->deadline, PATIENCE_MS);
 }
 
+/* A lease that cannot be had leaves no disposable behind. */
 static void put_refusal(struct request *rq, const struct refusal *refusal)
 {
-    static char text[4096];
+    char text[2 * sizeof(refusal->text) + 128];
     struct wire_writer w = wire_writer(text, sizeof(text));
 
     if (!admin_write_exception(&w, refusal->type, refusal->text))
         (void)buf_append(&rq->out, text, w.len);
+    timer_set(&rq->deadline, PATIENCE_MS);
+    if (!rq->lease)
+        return;
     rq->lease = false;
+    end_lease(rq->spawner, rq->domain);
+}
+
+static void on_deadline(struct timer *t)
+{
+    struct request *rq = container_of(t, struct request, deadline);
+    struct refusal refusal;
+    enum waiting was = rq->waiting;
+
+    if (!was) {
+        request_drop(rq);
+        return;
+    }
+    rq->waiting = WAIT_NOTHING;
+    if (was == WAIT_GONE && rq->shutdown)
+        refuse(&refusal, "QubesVMShutdownTimeoutError", "%s did not shut down in time", rq->domain);
+    else
+        refuse(&refusal, "QubesVMError",
+               was == WAIT_RUNNING ? "%s: its agent did not answer in time"
+                                   : "%s: the backend did not answer in time",
+               rq->domain);
+    put_refusal(rq, &refusal);
+    request_arm(rq);
 }
 
 static void run(struct request *rq, const struct admin_request *a)
 {
     _cleanup_(buf_deinit) struct buf content = BUF_NULL(ANSWER_MOST);
     struct refusal refusal = {0};
-    int r = methods_run(rq, a, &content, &refusal);
+    int r;
 
+    timer_stop(&rq->deadline);
+    r = methods_run(rq, a, &content, &refusal);
     rq->answered = true;
     if (r < 0)
-        r = refuse(&refusal, "QubesException", "failed: %s", strerror(-r));
+        r = refuse(&refusal, "QubesException", "it failed: %s", strerror(-r));
+    if (buf_len(&rq->out) && !rq->stream)
+        r = ANSWER_LATER; /* it came on the way: its domain ended at once */
     if (r == REFUSED)
         put_refusal(rq, &refusal);
     else if (r == 0 && !rq->stream)
         put_answer(rq, buf_len(&content) ? (const void *)buf_data(&content) : "",
                    buf_len(&content));
-    buf_consume(&rq->in, buf_len(&rq->in));
-    arm(rq);
+    buf_deinit(&rq->in);
+    request_arm(rq);
 }
 
 static void malformed(struct request *rq)
 {
     struct refusal refusal;
 
-    (void)refuse(&refusal, "ProtocolError", "the request's header is not METHOD+ARG SRC TYPE DEST");
+    refuse(&refusal, "ProtocolError", "the request's header is not METHOD+ARG SRC TYPE DEST");
     put_refusal(rq, &refusal);
     rq->answered = true;
-    arm(rq);
+    request_arm(rq);
+}
+
+static bool is_whole_lease(const struct request *rq, const struct admin_request *a)
+{
+    return rq->internal && wire_text_is(a->method, "internal.LeaseDisposable") && a->payload.len &&
+           memchr(a->payload.s, '\n', a->payload.len);
+}
+
+/* More of a request; n 0: all of it. */
+static void on_bytes(struct request *rq, ssize_t n)
+{
+    struct admin_request a;
+    int e = buf_len(&rq->in) ? admin_read_request(buf_data(&rq->in), buf_len(&rq->in), &a)
+                             : WIRE_E_SHORT;
+
+    if (buf_len(&rq->in) > ADMIN_REQUEST_MAX || (e == WIRE_E_SHORT && n == 0))
+        request_drop(rq);
+    else if (e && e != WIRE_E_SHORT)
+        malformed(rq);
+    else if (!e && (n == 0 || is_whole_lease(rq, &a)))
+        run(rq, &a);
 }
 
 static void on_request(struct watch *w, short revents)
 {
     struct request *rq = container_of(w, struct request, watch);
-    struct admin_request a;
-    ssize_t n;
-    int e;
+    ssize_t n = 0;
 
     if (revents & POLLOUT && buf_len(&rq->out)) {
         n = buf_write_fd(&rq->out, w->fd);
         if (n < 0 && n != -EAGAIN) {
-            drop(rq);
+            request_drop(rq);
             return;
         }
+        request_arm(rq);
     }
-    if (!(revents & POLLIN)) {
-        arm(rq);
+    if (!(revents & POLLIN))
+        return;
+    if (rq->answered) {
+        /* a lease's caller is gone, or says more than it may; or all is said */
+        request_drop(rq);
         return;
     }
     n = buf_read_fd(&rq->in, w->fd, ADMIN_REQUEST_MAX);
     if (n == -EAGAIN)
         return;
-    if (n < 0 || rq->answered) {
-        /* a lease's caller is gone, or says more than it may */
-        drop(rq);
+    if (n < 0)
+        request_drop(rq);
+    else
+        on_bytes(rq, n);
+}
+
+static void begin_request(struct spawner *s, int fd, bool internal)
+{
+    struct request *rq = calloc(1, sizeof(*rq));
+
+    if (!rq) {
+        close(fd);
         return;
     }
-    e = admin_read_request(buf_data(&rq->in), buf_len(&rq->in), &a);
-    if (e && e != WIRE_E_SHORT)
-        malformed(rq);
-    else if (!e && rq->internal && wire_text_is(a.method, "internal.LeaseDisposable") &&
-             a.payload.len && memchr(a.payload.s, '\n', a.payload.len))
-        run(rq, &a);
-    else if (n == 0 && e)
-        drop(rq);
-    else if (n == 0)
-        run(rq, &a);
+    rq->spawner = s;
+    rq->internal = internal;
+    rq->next = s->requests;
+    s->requests = rq;
+    s->n_requests++;
+    rq->in = BUF_NULL(ADMIN_REQUEST_MAX + 1);
+    rq->out = BUF_NULL(ANSWER_MOST);
+    rq->watch.fn = on_request;
+    rq->deadline.fn = on_deadline;
+    watch_set(&rq->watch, fd, POLLIN);
+    timer_set(&rq->deadline, PATIENCE_MS);
 }
 
 static void accept_all(struct spawner *s, int listener, bool internal)
 {
     for (int budget = 64; budget > 0; budget--) {
-        int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        struct request *rq =
-            fd >= 0 && s->n_requests < REQUESTS_MOST ? calloc(1, sizeof(*rq)) : NULL;
+        int fd = s->n_requests < REQUESTS_MOST
+                     ? accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)
+                     : -1;
 
-        if (fd < 0)
-            return;
-        if (!rq) {
-            close(fd);
+        if (fd >= 0) {
+            begin_request(s, fd, internal);
             continue;
         }
-        rq->spawner = s;
-        rq->internal = internal;
-        rq->next = s->requests;
-        s->requests = rq;
-        s->n_requests++;
-        rq->in = BUF_NULL(ADMIN_REQUEST_MAX + 1);
-        rq->out = BUF_NULL(ANSWER_MOST);
-        rq->watch.fn = on_request;
-        watch_set(&rq->watch, fd, POLLIN);
+        if (s->n_requests && (s->n_requests >= REQUESTS_MOST || errno == EMFILE)) {
+            log_warning("%zu connections are open: no more until one ends", s->n_requests);
+            accept_again(s, false);
+        }
+        return;
     }
 }
 
@@ -187,27 +267,6 @@ void spawner_changed(struct spawner *s)
         __atomic_add_fetch(s->generation, 1, __ATOMIC_RELEASE);
 }
 
-void spawner_event(struct spawner *s, const char *subject, const char *event,
-                   const char *const *pairs)
-{
-    static const char *const none[] = {NULL};
-    static char text[8192];
-    struct wire_writer w = wire_writer(text, sizeof(text));
-    struct request *next;
-
-    if (admin_write_event(&w, subject, event, pairs ? pairs : none))
-        return;
-    for (struct request *rq = s->requests; rq; rq = next) {
-        next = rq->next;
-        if (!rq->stream)
-            continue;
-        if (buf_append(&rq->out, text, w.len))
-            drop(rq);
-        else
-            arm(rq);
-    }
-}
-
 /* The disposable runs: the lease's answer, and the connection stays. */
 static void answer_lease(struct request *rq, const struct domain *d)
 {
@@ -217,41 +276,48 @@ static void answer_lease(struct request *rq, const struct domain *d)
         put_answer(rq, text, strlen(text));
 }
 
+static void answer_waiting(struct request *rq, const struct domain *d, enum waiting what)
+{
+    _cleanup_(buf_deinit) struct buf content = BUF_NULL(4096);
+
+    if (rq->lease && d) {
+        answer_lease(rq, d);
+        return;
+    }
+    if (what == WAIT_STATS && d)
+        (void)method_current_state(rq->spawner, d, &content);
+    put_answer(rq, buf_len(&content) ? (const void *)buf_data(&content) : "", buf_len(&content));
+}
+
 void server_domain_reached(struct spawner *s, const char *name, enum waiting what,
                            const char *failed)
 {
-    struct domain *d = domains_find(&s->domains, name);
+    const struct domain *d = domains_find(&s->domains, name);
     struct refusal refusal;
-    struct request *next;
 
-    for (struct request *rq = s->requests; rq; rq = next) {
-        next = rq->next;
+    for (struct request *rq = s->requests; rq; rq = rq->next) {
         if (rq->waiting != what || !str_equal(rq->domain, name))
             continue;
         rq->waiting = WAIT_NOTHING;
         if (failed) {
-            (void)refuse(&refusal, "QubesVMError", "%s did not start: %s", name, failed);
+            refuse(&refusal, "QubesVMError", "%s %s: %s", name,
+                   what == WAIT_RUNNING ? "did not start" : "could not do that", failed);
             put_refusal(rq, &refusal);
-        } else if (rq->lease && d) {
-            answer_lease(rq, d);
+            d = domains_find(&s->domains, name); /* a lease's disposable goes with it */
         } else {
-            put_answer(rq, "", 0);
+            answer_waiting(rq, d, what);
         }
-        arm(rq);
+        request_arm(rq);
     }
 }
 
 void server_domain_gone(struct spawner *s, const char *name)
 {
-    struct request *next;
-
-    for (struct request *rq = s->requests; rq; rq = next) {
-        next = rq->next;
+    for (struct request *rq = s->requests; rq; rq = rq->next)
         if (rq->lease && str_equal(rq->domain, name)) {
             rq->lease = false;
-            arm(rq);
+            request_arm(rq);
         }
-    }
 }
 
 static int listen_at(struct watch *w, const char *name, void (*fn)(struct watch *, short))
@@ -265,7 +331,7 @@ static int listen_at(struct watch *w, const char *name, void (*fn)(struct watch 
     if (!r)
         r = path_get(path, "/run/%s", name);
     if (!r)
-        r = unix_listen(path, 0660, &fd);
+        r = unix_listen(path, geteuid() == 0 ? 0660 : 0600, &fd);
     if (r) {
         log_error("cannot serve %s: %s", path,
                   r == -EADDRINUSE ? "another domain spawner serves it already" : strerror(-r));
@@ -305,10 +371,10 @@ static int make_page(struct spawner *s)
 
 int server_start(struct spawner *s)
 {
-    int r = listen_at(&s->api, "qubesd.sock", on_api);
+    int r = events_init(s);
 
-    if (!r)
-        r = make_page(s);
+    r = r ? r : listen_at(&s->api, "qubesd.sock", on_api);
+    r = r ? r : make_page(s);
     return r ? r : listen_at(&s->internal, "qubesd.internal.sock", on_internal);
 }
 
@@ -317,10 +383,11 @@ static void unlisten(struct watch *w, const char *name)
     char path[PATH_SIZE];
     int fd = w->fd;
 
-    if (!w->events)
+    if (fd < 0)
         return;
     watch_stop(w);
     close_fd(&fd);
+    w->fd = -1;
     if (path_get(path, "/run/%s", name) == 0)
         unlink(path);
 }
@@ -330,5 +397,6 @@ void server_stop(struct spawner *s)
     unlisten(&s->api, "qubesd.sock");
     unlisten(&s->internal, "qubesd.internal.sock");
     while (s->requests)
-        drop(s->requests);
+        request_drop(s->requests);
+    events_stop(s);
 }

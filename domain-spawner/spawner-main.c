@@ -4,11 +4,15 @@
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
 #include "libqrexec/base/notify.h"
+#include "libqrexec/base/sandbox.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
+
+#define DESCRIPTORS 65536
 
 static int usage(int code)
 {
@@ -16,32 +20,45 @@ static int usage(int code)
     return code;
 }
 
-/* A registry without a template gets one: the local backend's, which is the host's own system. */
-static int first_template(struct spawner *s)
+/* Each caller and each lease is a descriptor. */
+static void raise_descriptors(void)
 {
-    static const char *const features[] = {"qrexec", "os", "vmexec", "supported-rpc.qubes.VMExec",
-                                           NULL};
-    struct domain *d;
+    struct rlimit l;
+
+    if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+        l.rlim_cur = l.rlim_max < DESCRIPTORS ? l.rlim_max : DESCRIPTORS;
+        (void)setrlimit(RLIMIT_NOFILE, &l);
+    }
+}
+
+/* The helper is started, and started again, so this is a launcher. */
+static int serve(struct spawner *s)
+{
     int r;
 
-    for (size_t i = 0; i < s->domains.n; i++)
-        if (s->domains.list[i]->class == CLASS_TEMPLATE)
-            return 0;
-    r = domain_new("local", CLASS_TEMPLATE, &d);
-    if (r)
-        return r;
-    d->qid = domains_free_qid(&s->domains);
-    (void)format(d->label, sizeof(d->label), "black");
-    for (size_t i = 0; !r && features[i]; i++)
-        r = dict_set(&d->features, features[i], str_equal(features[i], "os") ? "Linux" : "1");
-    r = r ? r : registry_save(s, d);
-    r = r ? r : domains_add(&s->domains, d);
+    if (loop_init())
+        return 1;
+    r = records_open(s);
     if (r) {
-        domain_free(d);
-        return r;
+        log_error("cannot read the registry: %s", strerror(-r));
+        return 1;
     }
-    r = dict_set(&s->domains.globals, "default_template", "local");
-    return r ? r : registry_save_globals(s);
+    if (server_start(s))
+        return 1;
+    if (helper_link_start(s)) {
+        server_stop(s);
+        return 1;
+    }
+    r = sandbox_enter(SANDBOX_LAUNCHER);
+    if (r)
+        log_warning("runs without its sandbox: %s", strerror(-r));
+    (void)notify_send("READY=1");
+    r = loop_run();
+    helper_link_stop(s);
+    server_stop(s);
+    if (s->helper_end.events)
+        (void)loop_run();
+    return r;
 }
 
 int main(int argc, char **argv)
@@ -68,27 +85,18 @@ int main(int argc, char **argv)
     }
     if (optind < argc)
         return usage(2);
-    s.helper.fd = s.helper_end.fd = s.api.fd = s.internal.fd = -1;
+    s.helper.fd = s.helper_end.fd = s.api.fd = s.internal.fd = s.hangups.fd = -1;
+    s.registry = REGISTRY_NULL;
+    s.journal.fd = -1;
     r = paths_init(root, PATHS_DAEMON);
     r = r ? r : domains_init(&s.domains);
-    r = r ? r : registry_load(&s);
-    r = r ? r : first_template(&s);
     if (r) {
         log_error("cannot start: %s", strerror(-r));
         return 1;
     }
-    if (loop_init() || server_start(&s))
-        return 1;
-    if (life_init(&s)) {
-        server_stop(&s);
-        return 1;
-    }
-    (void)notify_send("READY=1");
-    r = loop_run();
-    server_stop(&s);
-    life_stop(&s);
-    if (s.helper_end.events)
-        (void)loop_run();
+    raise_descriptors();
+    r = serve(&s);
+    records_close(&s);
     domains_deinit(&s.domains);
     return r;
 }

@@ -3,7 +3,6 @@ noinst_LTLIBRARIES += %D%/libbase.la
 %C%_libbase_la_SOURCES = \
 	%D%/base/buf.c %D%/base/buf.h \
 	%D%/base/charge.c %D%/base/charge.h \
-	%D%/base/hangup.c %D%/base/hangup.h \
 	%D%/base/ini.c %D%/base/ini.h \
 	%D%/base/io.c %D%/base/io.h \
 	%D%/base/log.c %D%/base/log.h \
