@@ -97,5 +97,5 @@ tests_unit_relay_relay_run_test_LDADD = libqrexec/librelay.la $(CMOCKA_LIBS)
 
 # the event loop of the long-running programs
 noinst_LTLIBRARIES += %D%/libloop.la
-%C%_libloop_la_SOURCES = %D%/base/loop-main.c %D%/base/loop.h
+%C%_libloop_la_SOURCES = %D%/base/hangup.c %D%/base/hangup.h %D%/base/loop-main.c %D%/base/loop.h
 %C%_libloop_la_LIBADD = $(EV_LIBS)

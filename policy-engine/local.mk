@@ -66,3 +66,5 @@ tests_unit_policy_engine_domains_test_SOURCES = tests/unit/policy-engine/domains
 	%D%/domains-file.c %D%/domains-file.h %D%/system-info.c %D%/system-info.h
 tests_unit_policy_engine_domains_test_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_policy_engine_domains_test_LDADD = $(POLICY_TESTS_LDADD) $(JANSSON_LIBS)
+
+include policy-engine/prompt/local.mk
