@@ -59,6 +59,9 @@ static void load(struct freshness *f)
     if (!f->files->n_dirs)
         watch_path(f, f->files->run_dir);
     f->stale = policy_files_load(f->files, &f->policy, &error) < 0;
+    (void)format(f->error, sizeof(f->error), "error loading policy: %s:%u: %s",
+                 error.file ? error.file : "-", error.line,
+                 error.text ? error.text : "it cannot be read");
     policy_error_deinit(&error);
 }
 

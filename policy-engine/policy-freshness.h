@@ -11,6 +11,7 @@ struct freshness {
     int inotify;
     struct policy *policy; /* NULL: it does not load */
     bool stale;
+    char error[1024];               /* "error loading policy: …" */
     struct policy_domains *domains; /* NULL: never learnt */
     const uint64_t *page;           /* the spawner's generation, mapped; NULL: there is none */
     struct watch asking;            /* the spawner; fd -1: not asked now */

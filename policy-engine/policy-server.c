@@ -3,6 +3,7 @@
 
 #include "libqrexec/base/buf.h"
 #include "libqrexec/base/charge.h"
+#include "libqrexec/base/hangup.h"
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
 #include "libqrexec/base/loop.h"
@@ -23,6 +24,7 @@ struct request {
     struct request *next;
     struct policy_server *server;
     struct watch client;
+    struct watch hangup; /* while the user is asked: the client's full close */
     struct buf in, out;
     enum state state;
     struct policy_question question;
@@ -62,6 +64,7 @@ static void drop(struct request *q)
         p = &(*p)->next;
     *p = q->next;
     q->server->n--;
+    close_watch(&q->hangup);
     close_watch(&q->client);
     close_watch(&q->prompt);
     policy_verdict_deinit(&q->asked);
@@ -76,12 +79,12 @@ static void drop(struct request *q)
     free(q);
 }
 
-static void answer(struct request *q, const struct policy_verdict *v)
+static void answer(struct request *q, const struct policy_verdict *v, const char *error)
 {
     static char text[POLICY_ANSWER_MAX + 1];
     int n = policy_answer_text(q->domains, &q->question, v, text, sizeof(text));
 
-    policy_log_decision(&q->question, v);
+    policy_log_decision(&q->question, v, error);
     q->state = WRITING;
     if (n < 0 || buf_append(&q->out, text, (size_t)n))
         drop(q);
@@ -89,12 +92,13 @@ static void answer(struct request *q, const struct policy_verdict *v)
         watch_set(&q->client, q->client.fd, POLLOUT);
 }
 
-static void deny(struct request *q, enum policy_reason reason)
+/* No rule decided: error says what stood in the way. */
+static void deny(struct request *q, const char *error)
 {
     struct policy_verdict v = {0};
 
-    policy_verdict_deny(&v, reason);
-    answer(q, &v);
+    policy_verdict_deny(&v, POLICY_REASON_NO_MATCH);
+    answer(q, &v, error);
 }
 
 /* ---- Asking the user ---- */
@@ -106,12 +110,13 @@ static void prompt_done(struct request *q, bool ok)
     char chosen[256];
 
     close_watch(&q->prompt);
+    close_watch(&q->hangup);
     if (ok)
         ok = ask_user_answer((const char *)buf_data(&q->prompt_in), buf_len(&q->prompt_in), chosen,
                              sizeof(chosen));
     if (policy_answer_ask(q->policy, q->domains, &rq, &q->asked, ok ? chosen : NULL, &v))
         policy_verdict_deny(&v, POLICY_REASON_BAD_ANSWER);
-    answer(q, &v);
+    answer(q, &v, NULL);
     policy_verdict_deinit(&v);
 }
 
@@ -137,12 +142,19 @@ static void on_prompt(struct watch *w, short revents)
         prompt_done(q, n == 0);
 }
 
+/* A caller that goes away takes its question along; its half-close is no end. */
+static void on_hangup(struct watch *w, short revents)
+{
+    (void)revents;
+    drop(container_of(w, struct request, hangup));
+}
+
 static void ask(struct request *q)
 {
     static const char descriptor[] = "policy.Ask dom0 name dom0";
     _cleanup_(freep) char *json = ask_user_json(q->domains, &q->question, &q->asked);
     char path[PATH_SIZE];
-    int fd = -1, r = json ? path_get(path, "/etc/qubes-rpc/policy.Ask") : -ENOMEM;
+    int fd = -1, hangup = -1, r = json ? path_get(path, "/etc/qubes-rpc/policy.Ask") : -ENOMEM;
 
     q->state = ASKING;
     q->prompt_in = BUF_NULL(PROMPT_MAX);
@@ -165,8 +177,10 @@ static void ask(struct request *q)
     }
     q->prompt.fn = on_prompt;
     watch_set(&q->prompt, fd, POLLIN | POLLOUT);
-    watch_set(&q->client, q->client.fd,
-              POLLIN); /* a caller that goes away takes its question along */
+    if (hangup_fd(q->client.fd, &hangup) == 0) {
+        q->hangup.fn = on_hangup;
+        watch_set(&q->hangup, hangup, POLLIN);
+    }
 }
 
 /* ---- Deciding ---- */
@@ -178,7 +192,7 @@ static void decide(struct request *q)
     struct policy *p = freshness_policy(f);
 
     if (!p || !f->domains) {
-        deny(q, POLICY_REASON_NO_MATCH);
+        deny(q, p ? "error getting system info: the domain spawner cannot be reached" : f->error);
         return;
     }
     q->policy = policy_ref(p);
@@ -191,7 +205,7 @@ static void decide(struct request *q)
     if (q->asked.action == POLICY_ASK)
         ask(q);
     else
-        answer(q, &q->asked);
+        answer(q, &q->asked, NULL);
 }
 
 static void on_domains(struct freshness *f, bool ok)
@@ -221,8 +235,7 @@ static void take_query(struct request *q, bool eof)
     }
     watch_stop(&q->client);
     if (charge_take(&q->server->ledger, q->question.source, 1, &q->charge)) {
-        log_warning("%s: too many requests at a time, one is denied", q->question.source);
-        deny(q, POLICY_REASON_NO_MATCH);
+        deny(q, "denied: too many requests of this source at a time");
         return;
     }
     q->state = WAITING_FOR_DOMAINS;
@@ -245,12 +258,6 @@ static void on_client(struct watch *w, short revents)
     n = buf_read_fd(&q->in, w->fd, POLICY_REQUEST_MAX);
     if (n == -EAGAIN)
         return;
-    if (q->state == ASKING && n >= 0) {
-        /* end of file may be a half-close; a peer that is gone shows as an error when written to */
-        if (n == 0 && send(w->fd, "", 0, MSG_NOSIGNAL) == 0)
-            watch_stop(w);
-        return;
-    }
     if (n < 0)
         drop(q);
     else
@@ -278,7 +285,7 @@ static void on_listener(struct watch *w, short revents)
         s->n++;
         q->in = BUF_NULL(POLICY_REQUEST_MAX);
         q->out = BUF_NULL(POLICY_ANSWER_MAX);
-        q->prompt.fd = -1;
+        q->prompt.fd = q->hangup.fd = -1;
         q->client.fn = on_client;
         watch_set(&q->client, fd, POLLIN);
     }

@@ -106,7 +106,8 @@ void policy_settle(const struct policy_question *q, struct policy_verdict *v)
     if (v->action != POLICY_ASK || !q->just_evaluate)
         return;
     for (size_t i = 0; q->assume_yes && i < v->n_choices; i++)
-        if (str_equal(v->choices[i], v->requested_target)) {
+        if (str_equal(v->choices[i],
+                      str_equal(v->requested_target, "@adminvm") ? "dom0" : v->requested_target)) {
             v->action = POLICY_ALLOW;
             v->target = v->choices[i];
             return;
@@ -134,11 +135,14 @@ int policy_answer_text(const struct policy_domains *d, const struct policy_quest
     return policy_text_write_answer(&w, &a, q->just_evaluate) ? -EMSGSIZE : (int)w.len;
 }
 
-void policy_log_decision(const struct policy_question *q, const struct policy_verdict *v)
+void policy_log_decision(const struct policy_question *q, const struct policy_verdict *v,
+                         const char *error)
 {
     const char *target = *q->target ? q->target : "@default";
 
-    if (v->action == POLICY_ALLOW)
+    if (error)
+        log_info("%s%s: %s -> %s: %s", q->service, q->argument, q->source, target, error);
+    else if (v->action == POLICY_ALLOW)
         log_info("%s%s: %s -> %s: allowed to %s", q->service, q->argument, q->source, target,
                  v->target);
     else

@@ -41,7 +41,11 @@ void policy_settle(const struct policy_question *q, struct policy_verdict *v);
 int policy_answer_text(const struct policy_domains *d, const struct policy_question *q,
                        const struct policy_verdict *v, char *buf, size_t size);
 
-/* One line for the log: "SERVICE+ARG: SOURCE -> TARGET: allowed to FINAL". */
-void policy_log_decision(const struct policy_question *q, const struct policy_verdict *v);
+/*
+ * One line for the log: "SERVICE+ARG: SOURCE -> TARGET: allowed to FINAL". error: what stood in the
+ * way of a decision, or NULL.
+ */
+void policy_log_decision(const struct policy_question *q, const struct policy_verdict *v,
+                         const char *error);
 
 #endif

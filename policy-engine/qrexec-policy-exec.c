@@ -73,7 +73,7 @@ static int decide(const struct policy_files *files, const struct policy_question
         policy_verdict_deinit(&v);
         v = final;
     }
-    policy_log_decision(q, &v);
+    policy_log_decision(q, &v, error.text ? "error loading policy" : NULL);
     r = policy_answer_text(d, q, &v, text, sizeof(text));
     if (r > 0 && !q->just_evaluate)
         (void)write_full(STDOUT_FILENO, text, (size_t)r);

@@ -29,3 +29,8 @@ dist_check_SCRIPTS += tests/integration/demo.sh
 TESTS += tests/integration/demo.sh
 dist_check_SCRIPTS += tests/integration/copy.sh
 TESTS += tests/integration/copy.sh
+
+check_PROGRAMS += tests/talk/policy-daemon-test
+TESTS += tests/talk/policy-daemon-test
+tests_talk_policy_daemon_test_SOURCES = tests/talk/policy-daemon-test.c tests/unit/test.h
+tests_talk_policy_daemon_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)

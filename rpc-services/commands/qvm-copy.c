@@ -151,17 +151,17 @@ static const char *error_text(uint32_t error)
     }
 }
 
-/* 0: all of it arrived. Else 1, told. */
+#define ANSWER_E_NONE 2
+
+/* 0: all of it arrived; ANSWER_E_NONE: no answer came; else 1, told. */
 static int read_answer(const struct sender *s)
 {
     unsigned char head[FILECOPY_ANSWER], len[4];
     char name[1024] = "";
     uint32_t error, n;
 
-    if (read_full(s->from, head, sizeof(head))) {
-        log_error("the other domain gave no answer: the copy may be incomplete");
-        return 1;
-    }
+    if (read_full(s->from, head, sizeof(head)))
+        return ANSWER_E_NONE;
     error = get_u32(head);
     if (!read_full(s->from, len, sizeof(len)) && (n = get_u32(len)) > 0) {
         n = n < sizeof(name) ? n : sizeof(name) - 1;
@@ -241,9 +241,11 @@ static int copy(struct sender *s, const char *target, char **files, bool ignore_
         r = r == 0 || r == SEND_E_ANSWERED ? read_answer(s) : 1;
     close_fd(&s->from);
     code = spawn_wait(pid);
-    show(s, true);
     if (code == 126)
-        return 126;
+        return 126; /* qrexec-client-vm has said so */
+    show(s, true);
+    if (r == ANSWER_E_NONE)
+        log_error("the other domain gave no answer: the copy may be incomplete");
     return r || code || w.skipped ? 1 : 0;
 }
 
