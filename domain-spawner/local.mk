@@ -16,5 +16,6 @@ sbin_PROGRAMS += %D%/domain-spawner
 %C%_domain_spawner_SOURCES = %D%/spawner-main.c
 %C%_domain_spawner_LDADD = %D%/libspawner.la %D%/libhelper.la libqrexec/libloop.la
 
+include domain-spawner/front-tests.mk
 include domain-spawner/helper.mk
 include domain-spawner/commands/commands.mk
