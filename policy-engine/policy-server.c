@@ -24,7 +24,7 @@ struct request {
     struct request *next;
     struct policy_server *server;
     struct watch client;
-    struct watch hangup; /* while the user is asked: the client's full close */
+    struct hangup hangup; /* while the user is asked: the client's full close */
     struct buf in, out;
     enum state state;
     struct policy_question question;
@@ -64,7 +64,7 @@ static void drop(struct request *q)
         p = &(*p)->next;
     *p = q->next;
     q->server->n--;
-    close_watch(&q->hangup);
+    hangup_stop(&q->hangup);
     close_watch(&q->client);
     close_watch(&q->prompt);
     policy_verdict_deinit(&q->asked);
@@ -110,7 +110,7 @@ static void prompt_done(struct request *q, bool ok)
     char chosen[256];
 
     close_watch(&q->prompt);
-    close_watch(&q->hangup);
+    hangup_stop(&q->hangup);
     if (ok)
         ok = ask_user_answer((const char *)buf_data(&q->prompt_in), buf_len(&q->prompt_in), chosen,
                              sizeof(chosen));
@@ -143,10 +143,9 @@ static void on_prompt(struct watch *w, short revents)
 }
 
 /* A caller that goes away takes its question along; its half-close is no end. */
-static void on_hangup(struct watch *w, short revents)
+static void on_hangup(struct hangup *h)
 {
-    (void)revents;
-    drop(container_of(w, struct request, hangup));
+    drop(container_of(h, struct request, hangup));
 }
 
 static void ask(struct request *q)
@@ -154,7 +153,7 @@ static void ask(struct request *q)
     static const char descriptor[] = "policy.Ask dom0 name dom0";
     _cleanup_(freep) char *json = ask_user_json(q->domains, &q->question, &q->asked);
     char path[PATH_SIZE];
-    int fd = -1, hangup = -1, r = json ? path_get(path, "/etc/qubes-rpc/policy.Ask") : -ENOMEM;
+    int fd = -1, r = json ? path_get(path, "/etc/qubes-rpc/policy.Ask") : -ENOMEM;
 
     q->state = ASKING;
     q->prompt_in = BUF_NULL(PROMPT_MAX);
@@ -177,10 +176,9 @@ static void ask(struct request *q)
     }
     q->prompt.fn = on_prompt;
     watch_set(&q->prompt, fd, POLLIN | POLLOUT);
-    if (hangup_fd(q->client.fd, &hangup) == 0) {
-        q->hangup.fn = on_hangup;
-        watch_set(&q->hangup, hangup, POLLIN);
-    }
+    q->hangup.fn = on_hangup;
+    if (hangup_watch(&q->hangup, q->client.fd))
+        log_debug("a caller's end will not be noticed before the user has answered");
 }
 
 /* ---- Deciding ---- */
@@ -285,7 +283,7 @@ static void on_listener(struct watch *w, short revents)
         s->n++;
         q->in = BUF_NULL(POLICY_REQUEST_MAX);
         q->out = BUF_NULL(POLICY_ANSWER_MAX);
-        q->prompt.fd = q->hangup.fd = -1;
+        q->prompt.fd = -1;
         q->client.fn = on_client;
         watch_set(&q->client, fd, POLLIN);
     }
