@@ -21,7 +21,8 @@ int sandbox_enter(enum sandbox_kind kind);
 /*
  * The filter for a domain that shares our kernel, for bubblewrap's --seccomp: refuses with EPERM
  * keyrings and socket families that know no namespace, typing into a terminal (TIOCSTI,
- * TIOCLINUX), and what no program in a domain needs of the kernel. 0 and *ret, a descriptor at its start, close-on-exec.
+ * TIOCLINUX), and what no program in a domain needs of the kernel. 0 and *ret, a descriptor at its
+ * start, close-on-exec.
  */
 int sandbox_filter_domain(int *ret);
 
