@@ -42,13 +42,29 @@ char *ask_user_json(const struct policy_domains *d, const struct policy_question
     return text;
 }
 
-bool ask_user_answer(const char *data, size_t n, char *buf, size_t size)
+/* Some agents end their answer with a newline. */
+static struct wire_text answer_of(const void *data, size_t n)
 {
+    struct wire_text t = {data, n};
+
+    if (n && t.s[n - 1] == '\n')
+        t.len--;
+    return t;
+}
+
+bool ask_user_refused(const void *data, size_t n)
+{
+    return wire_text_is(answer_of(data, n), "deny");
+}
+
+bool ask_user_answer(const void *data, size_t n, char *buf, size_t size)
+{
+    struct wire_text t = answer_of(data, n);
     const char *prefix = "allow:";
 
-    if (n && data[n - 1] == '\n')
-        n--;
-    if (n < strlen(prefix) || memcmp(data, prefix, strlen(prefix)) != 0)
+    if (!wire_text_starts(t, prefix))
         return false;
-    return wire_text_copy((struct wire_text){data + strlen(prefix), n - strlen(prefix)}, buf, size);
+    t.s += strlen(prefix);
+    t.len -= strlen(prefix);
+    return wire_text_copy(t, buf, size);
 }

@@ -10,7 +10,9 @@
 char *ask_user_json(const struct policy_domains *d, const struct policy_question *q,
                     const struct policy_verdict *asked);
 
+/* The user said no: "deny". */
+bool ask_user_refused(const void *data, size_t n);
 /* "allow:TARGET": TARGET in buf, true. Anything else: false. */
-bool ask_user_answer(const char *data, size_t n, char *buf, size_t size);
+bool ask_user_answer(const void *data, size_t n, char *buf, size_t size);
 
 #endif

@@ -20,7 +20,7 @@ bin_PROGRAMS += %D%/qrexec-policy
 
 noinst_LTLIBRARIES += %D%/libpolicyservice.la
 %C%_libpolicyservice_la_SOURCES = \
-	%D%/ask-user.c %D%/ask-user.h %D%/policy-freshness.c %D%/policy-freshness.h %D%/policy-server.c \
+	%D%/ask-user.c %D%/ask-user.h %D%/guivm-call.c %D%/guivm-call.h %D%/policy-freshness.c %D%/policy-freshness.h %D%/policy-server.c \
 	%D%/policy-server.h %D%/policy-service.c %D%/policy-service.h %D%/system-info.c %D%/system-info.h
 %C%_libpolicyservice_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_libpolicyservice_la_LIBADD = %D%/lib/libpolicy.la libqrexec/libwire.la libqrexec/libbase.la $(JANSSON_LIBS)
@@ -68,3 +68,10 @@ tests_unit_policy_engine_domains_test_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_policy_engine_domains_test_LDADD = $(POLICY_TESTS_LDADD) $(JANSSON_LIBS)
 
 include policy-engine/prompt/local.mk
+
+POLICY_STAGE = tests/talk/policy-stage.c tests/talk/policy-stage.h $(DAEMON_STAGE)
+POLICY_TALK_TESTS = tests/talk/policy-answers-test
+check_PROGRAMS += $(POLICY_TALK_TESTS)
+TESTS += $(POLICY_TALK_TESTS)
+tests_talk_policy_answers_test_SOURCES = tests/talk/policy-answers-test.c $(POLICY_STAGE)
+tests_talk_policy_answers_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)

@@ -18,6 +18,9 @@
     (IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE |            \
      IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF)
 #define ANSWER_MAX (16U << 20)
+#define ANSWER_MS  10000
+
+/* ---- The policy ---- */
 
 /* Drains the notices; any of them means: load again. */
 static void drain(struct freshness *f)
@@ -45,11 +48,11 @@ static void watch_path(struct freshness *f, const char *path)
 /* Watches first, then reads: a change in between is noticed. */
 static void load(struct freshness *f)
 {
-    struct policy_error error = {0};
     char **paths = NULL;
 
     policy_unref(f->policy);
     f->policy = NULL;
+    free(take(f->policy_trouble));
     close_fd(&f->inotify);
     f->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (policy_files_watched(f->files, &paths) == 0)
@@ -58,11 +61,10 @@ static void load(struct freshness *f)
     policy_strv_free(paths);
     if (!f->files->n_dirs)
         watch_path(f, f->files->run_dir);
-    f->stale = policy_files_load(f->files, &f->policy, &error) < 0;
-    (void)format(f->error, sizeof(f->error), "error loading policy: %s:%u: %s",
-                 error.file ? error.file : "-", error.line,
-                 error.text ? error.text : "it cannot be read");
-    policy_error_deinit(&error);
+    f->stale = policy_files_load(f->files, &f->policy, &f->policy_trouble) < 0;
+    if (!f->policy)
+        log_error("the policy does not load, so every call is denied until this is mended: %s",
+                  f->policy_trouble ? f->policy_trouble : "no memory");
 }
 
 struct policy *freshness_policy(struct freshness *f)
@@ -73,47 +75,72 @@ struct policy *freshness_policy(struct freshness *f)
     return f->policy;
 }
 
+/* ---- The domains ---- */
+
+static void unmap_page(struct freshness *f)
+{
+    if (f->page)
+        munmap((void *)f->page, 4096);
+    f->page = NULL;
+    close_fd(&f->page_fd);
+}
+
 static void map_page(struct freshness *f)
 {
-    _cleanup_(closep) int fd = -1;
     char path[PATH_SIZE];
     struct stat st;
     void *p;
 
-    if (f->page)
-        munmap((void *)f->page, 4096);
-    f->page = NULL;
+    unmap_page(f);
     if (path_get(path, "/run/qubes/generation"))
         return;
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) < 0 || st.st_size < 4096)
+    f->page_fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (f->page_fd < 0 || fstat(f->page_fd, &st) < 0 || st.st_size < 4096)
         return;
-    p = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+    p = mmap(NULL, 4096, PROT_READ, MAP_SHARED, f->page_fd, 0);
     f->page = p == MAP_FAILED ? NULL : p;
+}
+
+/* A page that was removed is that of a spawner which is no more. */
+static bool is_current(const struct freshness *f)
+{
+    struct stat st;
+
+    return f->domains && f->page && fstat(f->page_fd, &st) == 0 && st.st_nlink > 0 &&
+           __atomic_load_n(f->page, __ATOMIC_ACQUIRE) == policy_domains_generation(f->domains);
+}
+
+static void close_spawner(struct freshness *f)
+{
+    int fd = f->spawner.fd;
+
+    timer_stop(&f->late);
+    if (f->spawner.events) {
+        watch_stop(&f->spawner);
+        close_fd(&fd);
+    }
+    buf_deinit(&f->answer);
+    buf_deinit(&f->question);
+    f->asking = false;
 }
 
 static void finish(struct freshness *f, struct policy_domains *d, const char *why)
 {
-    int fd = f->asking.fd;
-
-    if (f->asking.events)
-        watch_stop(&f->asking);
-    close_fd(&fd);
-    f->asking.fd = -1;
-    buf_deinit(&f->answer);
-    buf_deinit(&f->question);
+    close_spawner(f);
     policy_domains_unref(f->domains);
     f->domains = d;
+    f->domains_trouble = why;
+    f->answered = f->asked;
     if (!d && !f->said)
         log_error("every call is denied: the domains cannot be learnt from the domain spawner: %s",
                   why);
     f->said = !d;
-    f->on_domains(f, d != NULL);
+    f->on_domains(f);
 }
 
 static void on_spawner(struct watch *w, short revents)
 {
-    struct freshness *f = container_of(w, struct freshness, asking);
+    struct freshness *f = container_of(w, struct freshness, spawner);
     struct policy_domains *d = NULL;
     const unsigned char *data;
     ssize_t n;
@@ -134,59 +161,61 @@ static void on_spawner(struct watch *w, short revents)
         finish(f, NULL, n < 0 ? strerror((int)-n) : "its answer is not understood");
 }
 
-static void ask_spawner(struct freshness *f)
+static void on_late(struct timer *t)
+{
+    struct freshness *f = container_of(t, struct freshness, late);
+
+    finish(f, NULL, f->spawner.events ? "it does not answer" : "it cannot be reached");
+}
+
+void freshness_ask(struct freshness *f)
 {
     static const char request[] = "internal.GetSystemInfo+ dom0 name dom0";
     char path[PATH_SIZE];
     int fd = -1, r = path_get(path, "/run/qubesd.internal.sock");
 
+    if (f->asking)
+        return;
+    f->asking = true;
+    f->asked++;
+    map_page(f);
     f->answer = BUF_NULL(ANSWER_MAX);
     f->question = BUF_NULL(256);
     if (!r)
         r = buf_append(&f->question, request, sizeof(request));
     if (!r)
         r = unix_connect(path, &fd);
-    if (r) {
-        finish(f, NULL, strerror(-r));
-        return;
-    }
-    f->asking.fn = on_spawner;
-    watch_set(&f->asking, fd, POLLIN | POLLOUT);
+    if (!r)
+        watch_set(&f->spawner, fd, POLLIN | POLLOUT);
+    timer_set(&f->late, r ? 0 : ANSWER_MS);
 }
 
-bool freshness_domains(struct freshness *f)
+uint64_t freshness_need(const struct freshness *f)
 {
-    if (f->asking.fd >= 0)
-        return false;
-    if (f->domains && f->page &&
-        __atomic_load_n(f->page, __ATOMIC_ACQUIRE) == policy_domains_generation(f->domains))
-        return true;
-    map_page(f); /* a restarted spawner has a new one */
-    ask_spawner(f);
-    return false;
+    return f->asked + 1;
+}
+
+bool freshness_serves(const struct freshness *f, uint64_t need)
+{
+    return f->answered >= need || is_current(f);
 }
 
 int freshness_init(struct freshness *f, struct policy_files *files,
-                   void (*on_domains)(struct freshness *, bool))
+                   void (*on_domains)(struct freshness *f))
 {
-    *f = (struct freshness){
-        .files = files, .inotify = -1, .on_domains = on_domains, .asking = {.fd = -1}};
+    *f = (struct freshness){.files = files, .inotify = -1, .page_fd = -1, .on_domains = on_domains};
+    f->spawner.fn = on_spawner;
+    f->late.fn = on_late;
     load(f);
     return f->inotify < 0 ? -errno : 0;
 }
 
 void freshness_deinit(struct freshness *f)
 {
-    int fd = f->asking.fd;
-
-    if (f->asking.events)
-        watch_stop(&f->asking);
-    close_fd(&fd);
+    close_spawner(f);
     close_fd(&f->inotify);
-    buf_deinit(&f->answer);
-    buf_deinit(&f->question);
+    unmap_page(f);
+    free(f->policy_trouble);
     policy_unref(f->policy);
     policy_domains_unref(f->domains);
-    if (f->page)
-        munmap((void *)f->page, 4096);
 }

@@ -1,4 +1,10 @@
-/* The policy and the domains of a long-running process, as fresh as the moment of their use. */
+/*
+ * The policy and the domains of a long-running process, as fresh as the moment of their use.
+ *
+ * A decision needs domains that were told after its request arrived, or that carry the number which
+ * the spawner's page has now. So a question to the spawner that was already on its way when the
+ * request arrived does not serve it, unless the page says so.
+ */
 #ifndef QREXEC_POLICY_FRESHNESS_H
 #define QREXEC_POLICY_FRESHNESS_H
 
@@ -10,22 +16,33 @@ struct freshness {
     struct policy_files *files;
     int inotify;
     struct policy *policy; /* NULL: it does not load */
+    char *policy_trouble;  /* why: "FILE:LINE: TEXT"; NULL without memory */
     bool stale;
-    char error[1024];               /* "error loading policy: …" */
-    struct policy_domains *domains; /* NULL: never learnt */
-    const uint64_t *page;           /* the spawner's generation, mapped; NULL: there is none */
-    struct watch asking;            /* the spawner; fd -1: not asked now */
+    struct policy_domains *domains; /* NULL: not known now */
+    const char *domains_trouble;
+    const uint64_t *page; /* the spawner's generation, mapped; NULL: there is none */
+    int page_fd;
+    bool asking;              /* the spawner */
+    uint64_t asked, answered; /* numbers of questions to it */
+    struct watch spawner;
+    struct timer late;
     struct buf answer, question;
-    bool said; /* that the spawner cannot be reached */
-    void (*on_domains)(struct freshness *f, bool ok);
+    bool said; /* that the spawner does not answer */
+    void (*on_domains)(struct freshness *f);
 };
 
 int freshness_init(struct freshness *f, struct policy_files *files,
-                   void (*on_domains)(struct freshness *, bool));
+                   void (*on_domains)(struct freshness *f));
 void freshness_deinit(struct freshness *f);
+
 /* The policy as of now; NULL: it does not load. */
 struct policy *freshness_policy(struct freshness *f);
-/* True: the domains are as of now. False: they are being asked for; on_domains() comes. */
-bool freshness_domains(struct freshness *f);
+
+/* The number of the answer that a request of this moment needs. */
+uint64_t freshness_need(const struct freshness *f);
+/* The domains, or the trouble with them, are as that request needs them. */
+bool freshness_serves(const struct freshness *f, uint64_t need);
+/* Asks the spawner, if it is not being asked; on_domains() comes, and never from in here. */
+void freshness_ask(struct freshness *f);
 
 #endif

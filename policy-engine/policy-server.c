@@ -9,6 +9,7 @@
 #include "libqrexec/base/loop.h"
 #include "libqrexec/base/paths.h"
 #include "policy-engine/ask-user.h"
+#include "policy-engine/guivm-call.h"
 #include "policy-engine/policy-freshness.h"
 
 #include <errno.h>
@@ -16,7 +17,6 @@
 
 #define CLIENTS_MOST 4096
 #define SOURCE_MOST  512 /* requests of one source at a time */
-#define PROMPT_MAX   4096
 
 enum state { READING, WAITING_FOR_DOMAINS, ASKING, WRITING };
 
@@ -24,17 +24,17 @@ struct request {
     struct request *next;
     struct policy_server *server;
     struct watch client;
-    struct hangup hangup; /* while the user is asked: the client's full close */
     struct buf in, out;
     enum state state;
     struct policy_question question;
     struct charge charge;
+    uint64_t need; /* the domains must be no older than that */
     /* while the user is asked: what the question was about */
     struct policy *policy;
     struct policy_domains *domains;
     struct policy_verdict asked;
-    struct watch prompt;
-    struct buf prompt_in, prompt_out;
+    struct guivm_call prompt;
+    struct hangup gone;
 };
 
 struct policy_server {
@@ -64,9 +64,9 @@ static void drop(struct request *q)
         p = &(*p)->next;
     *p = q->next;
     q->server->n--;
-    hangup_stop(&q->hangup);
+    hangup_stop(&q->gone);
+    guivm_call_stop(&q->prompt);
     close_watch(&q->client);
-    close_watch(&q->prompt);
     policy_verdict_deinit(&q->asked);
     policy_question_deinit(&q->question);
     policy_unref(q->policy);
@@ -74,17 +74,16 @@ static void drop(struct request *q)
     charge_release(&q->charge);
     buf_deinit(&q->in);
     buf_deinit(&q->out);
-    buf_deinit(&q->prompt_in);
-    buf_deinit(&q->prompt_out);
+    if (q->server->listener.fd >= 0)
+        watch_set(&q->server->listener, q->server->listener.fd, POLLIN);
     free(q);
 }
 
-static void answer(struct request *q, const struct policy_verdict *v, const char *error)
+static void send_answer(struct request *q, const struct policy_verdict *v)
 {
     static char text[POLICY_ANSWER_MAX + 1];
     int n = policy_answer_text(q->domains, &q->question, v, text, sizeof(text));
 
-    policy_log_decision(&q->question, v, error);
     q->state = WRITING;
     if (n < 0 || buf_append(&q->out, text, (size_t)n))
         drop(q);
@@ -92,93 +91,86 @@ static void answer(struct request *q, const struct policy_verdict *v, const char
         watch_set(&q->client, q->client.fd, POLLOUT);
 }
 
-/* No rule decided: error says what stood in the way. */
-static void deny(struct request *q, const char *error)
+static void answer(struct request *q, const struct policy_verdict *v)
 {
-    struct policy_verdict v = {0};
+    policy_log_decision(&q->question, v);
+    send_answer(q, v);
+}
 
-    policy_verdict_deny(&v, POLICY_REASON_NO_MATCH);
-    answer(q, &v, error);
+/* No verdict of the policy's: something of ours failed. */
+static void deny(struct request *q, const char *what, const char *why)
+{
+    struct policy_verdict v = {.action = POLICY_DENY};
+
+    policy_log_trouble(&q->question, what, why);
+    send_answer(q, &v);
 }
 
 /* ---- Asking the user ---- */
 
-static void prompt_done(struct request *q, bool ok)
+/* chosen NULL: the user said no; "", which is never a choice: something failed. */
+static void conclude(struct request *q, const char *chosen)
 {
     struct policy_request rq = policy_question_request(&q->question);
     struct policy_verdict v = {0};
-    char chosen[256];
+    int r = policy_answer_ask(q->policy, q->domains, &rq, &q->asked, chosen, &v);
 
-    close_watch(&q->prompt);
-    hangup_stop(&q->hangup);
-    if (ok)
-        ok = ask_user_answer((const char *)buf_data(&q->prompt_in), buf_len(&q->prompt_in), chosen,
-                             sizeof(chosen));
-    if (policy_answer_ask(q->policy, q->domains, &rq, &q->asked, ok ? chosen : NULL, &v))
-        policy_verdict_deny(&v, POLICY_REASON_BAD_ANSWER);
-    answer(q, &v, NULL);
+    hangup_stop(&q->gone);
+    if (r)
+        deny(q, "denied", strerror(-r));
+    else
+        answer(q, &v);
     policy_verdict_deinit(&v);
 }
 
-static void on_prompt(struct watch *w, short revents)
+static void on_prompt(struct guivm_call *c, bool ok)
 {
-    struct request *q = container_of(w, struct request, prompt);
-    ssize_t n;
+    struct request *q = container_of(c, struct request, prompt);
+    char chosen[256];
 
-    (void)revents;
-    if (buf_len(&q->prompt_out)) {
-        n = buf_write_fd(&q->prompt_out, w->fd);
-        if (n < 0 && n != -EAGAIN) {
-            prompt_done(q, false);
-            return;
-        }
-        if (!buf_len(&q->prompt_out)) {
-            shutdown(w->fd, SHUT_WR);
-            watch_set(w, w->fd, POLLIN);
-        }
-    }
-    n = buf_read_fd(&q->prompt_in, w->fd, PROMPT_MAX);
-    if (n == 0 || (n < 0 && n != -EAGAIN))
-        prompt_done(q, n == 0);
+    if (!ok)
+        conclude(q, "");
+    else if (ask_user_refused(buf_data(&c->in), buf_len(&c->in)))
+        conclude(q, NULL);
+    else
+        conclude(q, ask_user_answer(buf_data(&c->in), buf_len(&c->in), chosen, sizeof(chosen))
+                        ? chosen
+                        : "");
 }
 
-/* A caller that goes away takes its question along; its half-close is no end. */
-static void on_hangup(struct hangup *h)
+/* A caller that is gone takes its question along; one that half-closed waits for the answer. */
+static void on_gone(struct hangup *h)
 {
-    drop(container_of(h, struct request, hangup));
+    struct request *q = container_of(h, struct request, gone);
+
+    policy_log_trouble(&q->question, "denied", "the caller is gone");
+    drop(q);
+}
+
+static int start_prompt(struct request *q)
+{
+    _cleanup_(freep) char *json = ask_user_json(q->domains, &q->question, &q->asked);
+    int r = json ? hangup_watch(&q->gone, q->client.fd) : -ENOMEM;
+
+    return r ? r : guivm_call_start(&q->prompt, q->asked.guivm, "policy.Ask", json);
 }
 
 static void ask(struct request *q)
 {
-    static const char descriptor[] = "policy.Ask dom0 name dom0";
-    _cleanup_(freep) char *json = ask_user_json(q->domains, &q->question, &q->asked);
-    char path[PATH_SIZE];
-    int fd = -1, r = json ? path_get(path, "/etc/qubes-rpc/policy.Ask") : -ENOMEM;
+    int r;
 
-    q->state = ASKING;
-    q->prompt_in = BUF_NULL(PROMPT_MAX);
-    q->prompt_out = BUF_NULL(16U << 20);
-    if (!r && (!q->asked.guivm || !str_equal(q->asked.guivm, "dom0")))
-        r = -EHOSTUNREACH; /* a prompt in another domain */
-    if (!r)
-        r = unix_connect(path, &fd);
-    if (!r)
-        r = buf_append(&q->prompt_out, descriptor, sizeof(descriptor));
-    if (!r)
-        r = buf_append_str(&q->prompt_out, json);
-    if (r) {
-        log_warning("%s%s: nobody can be asked (%s), so it is denied; \"qrexec-policy-agent "
-                    "--terminal\" in dom0 asks",
-                    q->question.service, q->question.argument, strerror(-r));
-        close_fd(&fd);
-        prompt_done(q, false);
+    if (!q->asked.guivm) {
+        policy_verdict_deny(&q->asked, POLICY_REASON_NO_GUIVM);
+        answer(q, &q->asked);
         return;
     }
-    q->prompt.fn = on_prompt;
-    watch_set(&q->prompt, fd, POLLIN | POLLOUT);
-    q->hangup.fn = on_hangup;
-    if (hangup_watch(&q->hangup, q->client.fd))
-        log_debug("a caller's end will not be noticed before the user has answered");
+    q->state = ASKING;
+    r = start_prompt(q);
+    if (!r)
+        return;
+    log_warning("nobody can be asked in %s (%s); \"qrexec-policy-agent --terminal\" there asks",
+                q->asked.guivm, strerror(-r));
+    conclude(q, "");
 }
 
 /* ---- Deciding ---- */
@@ -188,35 +180,51 @@ static void decide(struct request *q)
     struct freshness *f = &q->server->fresh;
     struct policy_request rq = policy_question_request(&q->question);
     struct policy *p = freshness_policy(f);
+    const char *choice;
+    int r;
 
-    if (!p || !f->domains) {
-        deny(q, p ? "error getting system info: the domain spawner cannot be reached" : f->error);
+    if (!p) {
+        deny(q, LOG_POLICY, f->policy_trouble);
+        return;
+    }
+    if (!f->domains) {
+        deny(q, LOG_SYSTEM_INFO, f->domains_trouble);
         return;
     }
     q->policy = policy_ref(p);
     q->domains = policy_domains_ref(f->domains);
-    if (policy_decide(p, f->domains, &rq, &q->asked)) {
-        drop(q);
+    r = policy_decide(p, f->domains, &rq, &q->asked);
+    if (r) {
+        deny(q, "denied", strerror(-r));
         return;
     }
     policy_settle(&q->question, &q->asked);
-    if (q->asked.action == POLICY_ASK)
-        ask(q);
+    choice = policy_assumed_choice(&q->asked);
+    if (q->asked.action != POLICY_ASK)
+        answer(q, &q->asked);
+    else if (q->question.assume_yes)
+        conclude(q, choice ? choice : "");
     else
-        answer(q, &q->asked, NULL);
+        ask(q);
 }
 
-static void on_domains(struct freshness *f, bool ok)
+static void on_domains(struct freshness *f)
 {
     struct policy_server *s = container_of(f, struct policy_server, fresh);
     struct request *next;
+    bool wait = false;
 
-    (void)ok;
     for (struct request *q = s->first; q; q = next) {
         next = q->next;
-        if (q->state == WAITING_FOR_DOMAINS)
+        if (q->state != WAITING_FOR_DOMAINS)
+            continue;
+        if (freshness_serves(f, q->need))
             decide(q);
+        else
+            wait = true;
     }
+    if (wait)
+        freshness_ask(f);
 }
 
 static void take_query(struct request *q, bool eof)
@@ -233,12 +241,15 @@ static void take_query(struct request *q, bool eof)
     }
     watch_stop(&q->client);
     if (charge_take(&q->server->ledger, q->question.source, 1, &q->charge)) {
-        deny(q, "denied: too many requests of this source at a time");
+        deny(q, "denied", "its source has too many requests at a time");
         return;
     }
     q->state = WAITING_FOR_DOMAINS;
-    if (freshness_domains(&q->server->fresh))
+    q->need = freshness_need(&q->server->fresh);
+    if (freshness_serves(&q->server->fresh, q->need))
         decide(q);
+    else
+        freshness_ask(&q->server->fresh);
 }
 
 static void on_client(struct watch *w, short revents)
@@ -271,8 +282,11 @@ static void on_listener(struct watch *w, short revents)
         int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         struct request *q = fd >= 0 && s->n < CLIENTS_MOST ? calloc(1, sizeof(*q)) : NULL;
 
-        if (fd < 0)
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE)
+                watch_stop(w); /* until a request has ended */
             return;
+        }
         if (!q) {
             close(fd);
             continue;
@@ -283,8 +297,9 @@ static void on_listener(struct watch *w, short revents)
         s->n++;
         q->in = BUF_NULL(POLICY_REQUEST_MAX);
         q->out = BUF_NULL(POLICY_ANSWER_MAX);
-        q->prompt.fd = -1;
         q->client.fn = on_client;
+        q->prompt.fn = on_prompt;
+        q->gone.fn = on_gone;
         watch_set(&q->client, fd, POLLIN);
     }
 }
@@ -318,9 +333,9 @@ int policy_server_new(struct policy_files *files, const char *path, struct polic
 
 void policy_server_free(struct policy_server *s)
 {
+    close_watch(&s->listener);
     while (s->first)
         drop(s->first);
-    close_watch(&s->listener);
     unlink(s->path);
     freshness_deinit(&s->fresh);
     ledger_deinit(&s->ledger);

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+#define LOGGED_MOST 600 /* bytes of a service with its argument */
+
 int policy_files_init(struct policy_files *f)
 {
     int r = path_get(f->run_dir, "/run/qubes/policy.d");
@@ -30,19 +32,18 @@ static struct policy_source source_of(const struct policy_files *f, const char *
     return (struct policy_source){.dirs = dirs, .legacy_dir = f->legacy_dir};
 }
 
-int policy_files_load(const struct policy_files *f, struct policy **ret,
-                      struct policy_error *reterr)
+int policy_files_load(const struct policy_files *f, struct policy **ret, char **reterr)
 {
+    _cleanup_(policy_error_deinit) struct policy_error e = {0};
     const char *dirs[SERVICE_DIRS_MOST + 3];
     struct policy_source s = source_of(f, dirs);
-    int r = policy_load(&s, ret, reterr);
+    int r = policy_load(&s, ret, &e);
 
     if (r > 0)
-        log_error(
-            "the policy does not load, so every call is denied until this is mended: %s:%u: %s",
-            reterr->file, reterr->line, reterr->text);
+        *reterr = e.line ? format_new("%s:%u: %s", e.file, e.line, e.text)
+                         : format_new("%s: %s", e.file, e.text);
     else if (r)
-        log_error("the policy cannot be read, so every call is denied: %s", strerror(-r));
+        *reterr = format_new("it cannot be read: %s", strerror(-r));
     return r;
 }
 
@@ -101,18 +102,36 @@ struct policy_request policy_question_request(const struct policy_question *q)
                                    .just_evaluate = q->just_evaluate};
 }
 
+static bool is_dom0(const char *target)
+{
+    return str_equal(target, "dom0") || str_equal(target, "@adminvm") ||
+           str_equal(target, "uuid:00000000-0000-0000-0000-000000000000");
+}
+
+const char *policy_assumed_choice(const struct policy_verdict *asked)
+{
+    const char *wanted = asked->requested_target ? asked->requested_target : "";
+
+    if (is_dom0(wanted))
+        wanted = "dom0";
+    for (size_t i = 0; i < asked->n_choices; i++)
+        if (str_equal(asked->choices[i], wanted))
+            return asked->choices[i];
+    return NULL;
+}
+
 void policy_settle(const struct policy_question *q, struct policy_verdict *v)
 {
+    const char *choice = q->assume_yes ? policy_assumed_choice(v) : NULL;
+
     if (v->action != POLICY_ASK || !q->just_evaluate)
         return;
-    for (size_t i = 0; q->assume_yes && i < v->n_choices; i++)
-        if (str_equal(v->choices[i],
-                      str_equal(v->requested_target, "@adminvm") ? "dom0" : v->requested_target)) {
-            v->action = POLICY_ALLOW;
-            v->target = v->choices[i];
-            return;
-        }
-    policy_verdict_deny(v, POLICY_REASON_USER);
+    if (choice) {
+        v->action = POLICY_ALLOW;
+        v->target = choice;
+    } else {
+        policy_verdict_deny(v, POLICY_REASON_USER);
+    }
 }
 
 int policy_answer_text(const struct policy_domains *d, const struct policy_question *q,
@@ -135,17 +154,27 @@ int policy_answer_text(const struct policy_domains *d, const struct policy_quest
     return policy_text_write_answer(&w, &a, q->just_evaluate) ? -EMSGSIZE : (int)w.len;
 }
 
-void policy_log_decision(const struct policy_question *q, const struct policy_verdict *v,
-                         const char *error)
+/* A long argument does not push the verdict off the line. */
+static void log_line(const struct policy_question *q, const char *what, const char *more)
 {
-    const char *target = *q->target ? q->target : "@default";
+    _cleanup_(freep) char *name = format_new("%s%s", q->service, q->argument);
+    bool is_long = name && strlen(name) > LOGGED_MOST;
 
-    if (error)
-        log_info("%s%s: %s -> %s: %s", q->service, q->argument, q->source, target, error);
-    else if (v->action == POLICY_ALLOW)
-        log_info("%s%s: %s -> %s: allowed to %s", q->service, q->argument, q->source, target,
-                 v->target);
+    log_info("qrexec: %.*s%s: %s -> %s: %s%s", LOGGED_MOST, name ? name : q->service,
+             is_long ? "..." : "", q->source, *q->target ? q->target : "@default", what, more);
+}
+
+void policy_log_decision(const struct policy_question *q, const struct policy_verdict *v)
+{
+    if (v->action == POLICY_ALLOW)
+        log_line(q, "allowed to ", v->target);
     else
-        log_info("%s%s: %s -> %s: denied: %s", q->service, q->argument, q->source, target,
-                 policy_reason_text(v->reason));
+        log_line(q, "denied: ", policy_reason_text(v->reason));
+}
+
+void policy_log_trouble(const struct policy_question *q, const char *what, const char *why)
+{
+    _cleanup_(freep) char *text = format_new("%s: %s", what, why ? why : "no memory");
+
+    log_line(q, text ? text : what, "");
 }

@@ -19,9 +19,8 @@ struct policy_files {
 
 /* The default places, where no option named others. 0 or -ENAMETOOLONG. */
 int policy_files_init(struct policy_files *f);
-/* Loads; a policy that does not load is told to the log, with file and line. */
-int policy_files_load(const struct policy_files *f, struct policy **ret,
-                      struct policy_error *reterr);
+/* 0; else nonzero and *reterr says what is wrong: "FILE:LINE: TEXT", allocated, NULL: no memory. */
+int policy_files_load(const struct policy_files *f, struct policy **ret, char **reterr);
 /* What to watch: see policy_list_watched(). */
 int policy_files_watched(const struct policy_files *f, char ***ret);
 
@@ -34,6 +33,8 @@ int policy_question_new(const struct policy_query *q, struct policy_question *re
 void policy_question_deinit(struct policy_question *q);
 struct policy_request policy_question_request(const struct policy_question *q);
 
+/* The choice of an ask that the requested target names, in whatever spelling of dom0; or NULL. */
+const char *policy_assumed_choice(const struct policy_verdict *asked);
 /* An ask of which only the verdict is wanted becomes allow or deny, in place. */
 void policy_settle(const struct policy_question *q, struct policy_verdict *v);
 
@@ -41,11 +42,11 @@ void policy_settle(const struct policy_question *q, struct policy_verdict *v);
 int policy_answer_text(const struct policy_domains *d, const struct policy_question *q,
                        const struct policy_verdict *v, char *buf, size_t size);
 
-/*
- * One line for the log: "SERVICE+ARG: SOURCE -> TARGET: allowed to FINAL". error: what stood in the
- * way of a decision, or NULL.
- */
-void policy_log_decision(const struct policy_question *q, const struct policy_verdict *v,
-                         const char *error);
+/* One line for the log: "qrexec: SERVICE+ARG: SOURCE -> TARGET: allowed to FINAL". */
+void policy_log_decision(const struct policy_question *q, const struct policy_verdict *v);
+/* The same, ending in "WHAT: WHY". */
+#define LOG_POLICY      "error loading policy"
+#define LOG_SYSTEM_INFO "error getting system info"
+void policy_log_trouble(const struct policy_question *q, const char *what, const char *why);
 
 #endif

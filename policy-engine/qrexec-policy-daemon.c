@@ -6,9 +6,11 @@
 #include "libqrexec/base/paths.h"
 #include "policy-engine/policy-server.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 static int usage(int code)
 {
@@ -26,6 +28,17 @@ static int make_parent(const char *path)
     if (!slash || slash == path || format(dir, sizeof(dir), "%.*s", (int)(slash - path), path))
         return 0;
     return mkdir_all(dir, 0755);
+}
+
+/* Each request holds descriptors; the daemon says itself how many requests there may be. */
+static void raise_limit(void)
+{
+    struct rlimit l;
+
+    if (getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur < l.rlim_max) {
+        l.rlim_cur = l.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &l);
+    }
 }
 
 int main(int argc, char **argv)
@@ -65,10 +78,13 @@ int main(int argc, char **argv)
                    : path_get(path, "/run/qubes/policy.sock");
     if (!r)
         r = make_parent(path);
+    if (!r && *paths_root() && setenv("QREXEC_ROOT", paths_root(), 1) < 0)
+        r = -errno; /* for qrexec-client */
     if (r) {
         log_error("cannot start: %s", strerror(-r));
         return 1;
     }
+    raise_limit();
     if (loop_init() || policy_server_new(&files, path, &server))
         return 1;
     (void)notify_send("READY=1");

@@ -4,15 +4,16 @@
  */
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
+#include "libqrexec/base/loop.h"
 #include "libqrexec/base/paths.h"
 #include "policy-engine/ask-user.h"
+#include "policy-engine/guivm-call.h"
 #include "policy-engine/system-info.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/socket.h>
 
 static int usage(int code)
 {
@@ -22,64 +23,118 @@ static int usage(int code)
     return code;
 }
 
-/* The user's choice, waited for. False: no, or nobody to ask. */
-static bool ask(const struct policy_domains *d, const struct policy_question *q,
-                const struct policy_verdict *asked, char *chosen, size_t size)
-{
-    static const char descriptor[] = "policy.Ask dom0 name dom0";
-    _cleanup_(freep) char *json = ask_user_json(d, q, asked);
-    _cleanup_(closep) int fd = -1;
-    char path[PATH_SIZE], answer[512];
-    size_t n = 0;
+/* The prompt's answer, waited for. */
+struct waiting {
+    struct guivm_call call;
+    bool refused, chosen;
+    char choice[256];
+};
 
-    if (!json || !asked->guivm || !str_equal(asked->guivm, "dom0") ||
-        path_get(path, "/etc/qubes-rpc/policy.Ask") || unix_connect(path, &fd) ||
-        write_full(fd, descriptor, sizeof(descriptor)) || write_full(fd, json, strlen(json)))
-        return false;
-    shutdown(fd, SHUT_WR);
-    while (n < sizeof(answer) && read_full(fd, answer + n, 1) == 0)
-        n++;
-    return ask_user_answer(answer, n, chosen, size);
+static void on_prompt(struct guivm_call *c, bool ok)
+{
+    struct waiting *w = container_of(c, struct waiting, call);
+
+    w->refused = ok && ask_user_refused(buf_data(&c->in), buf_len(&c->in));
+    w->chosen =
+        ok && ask_user_answer(buf_data(&c->in), buf_len(&c->in), w->choice, sizeof(w->choice));
+    loop_quit(0);
 }
 
-static int decide(const struct policy_files *files, const struct policy_question *q)
+/* The choice; NULL: the user said no; "": nobody answered so that it counts. */
+static const char *ask(const struct policy_domains *d, const struct policy_question *q,
+                       const struct policy_verdict *asked)
 {
-    _cleanup_(policy_domains_unrefp) struct policy_domains *d = NULL;
-    _cleanup_(policy_error_deinit) struct policy_error error = {0};
-    _cleanup_(policy_unrefp) struct policy *p = NULL;
+    static struct waiting w;
+    _cleanup_(freep) char *json = ask_user_json(d, q, asked);
+    int r = json ? loop_init() : -ENOMEM;
+
+    w.call.fn = on_prompt;
+    if (!r)
+        r = guivm_call_start(&w.call, asked->guivm, "policy.Ask", json);
+    if (!r)
+        (void)loop_run();
+    else
+        log_warning("nobody can be asked in %s (%s)", asked->guivm, strerror(-r));
+    guivm_call_stop(&w.call);
+    return w.refused ? NULL : w.chosen ? w.choice : "";
+}
+
+/* An ask becomes an allow or a denial. */
+static int carry_out_ask(const struct policy *p, const struct policy_domains *d,
+                         const struct policy_question *q, struct policy_verdict *v)
+{
     struct policy_request rq = policy_question_request(q);
-    struct policy_verdict v = {0}, final = {0};
-    char chosen[256], text[POLICY_ANSWER_MAX + 1];
-    bool yes;
+    struct policy_verdict final = {0};
+    const char *choice;
     int r;
 
-    r = system_info_fetch(&d);
-    if (r)
-        log_error("error getting system info: %s", strerror(-r));
-    if (!r)
-        r = policy_files_load(files, &p, &error);
-    if (!r)
-        r = policy_decide(p, d, &rq, &v);
-    if (r)
-        policy_verdict_deny(&v, POLICY_REASON_NO_MATCH);
-    policy_settle(q, &v);
-    if (v.action == POLICY_ASK) {
-        yes = q->assume_yes ? false : ask(d, q, &v, chosen, sizeof(chosen));
-        r = policy_answer_ask(p, d, &rq, &v,
-                              q->assume_yes ? v.default_target
-                              : yes         ? chosen
-                                            : NULL,
-                              &final);
-        policy_verdict_deinit(&v);
-        v = final;
+    if (v->action != POLICY_ASK)
+        return 0;
+    if (!v->guivm && !q->assume_yes) {
+        policy_verdict_deny(v, POLICY_REASON_NO_GUIVM);
+        return 0;
     }
-    policy_log_decision(q, &v, error.text ? "error loading policy" : NULL);
-    r = policy_answer_text(d, q, &v, text, sizeof(text));
-    if (r > 0 && !q->just_evaluate)
-        (void)write_full(STDOUT_FILENO, text, (size_t)r);
-    r = v.action == POLICY_ALLOW ? 0 : 1;
-    policy_verdict_deinit(&v);
+    choice = policy_assumed_choice(v);
+    if (!q->assume_yes)
+        choice = ask(d, q, v);
+    else if (!choice)
+        choice = "";
+    r = policy_answer_ask(p, d, &rq, v, choice, &final);
+    if (r)
+        return r;
+    policy_verdict_deinit(v);
+    *v = final;
+    return 0;
+}
+
+static int decide(const struct policy_files *files, const struct policy_question *q,
+                  struct policy_domains **ret_domains, struct policy **ret_policy,
+                  struct policy_verdict *ret)
+{
+    struct policy_request rq = policy_question_request(q);
+    _cleanup_(freep) char *error = NULL;
+    int r = policy_files_load(files, ret_policy, &error);
+
+    if (r) {
+        policy_log_trouble(q, LOG_POLICY, error);
+        return r;
+    }
+    r = system_info_fetch(ret_domains);
+    if (r) {
+        policy_log_trouble(q, LOG_SYSTEM_INFO, strerror(-r));
+        return r;
+    }
+    r = policy_decide(*ret_policy, *ret_domains, &rq, ret);
+    if (!r) {
+        policy_settle(q, ret);
+        r = carry_out_ask(*ret_policy, *ret_domains, q, ret);
+    }
+    if (r)
+        policy_log_trouble(q, "denied", strerror(-r));
+    else
+        policy_log_decision(q, ret);
     return r;
+}
+
+/* Whatever failed: denied. */
+static int answer(const struct policy_files *files, const struct policy_question *q)
+{
+    _cleanup_(policy_domains_unrefp) struct policy_domains *d = NULL;
+    _cleanup_(policy_verdict_deinit) struct policy_verdict v = {0};
+    _cleanup_(policy_unrefp) struct policy *p = NULL;
+    char text[POLICY_ANSWER_MAX + 1];
+    int n;
+
+    if (decide(files, q, &d, &p, &v)) {
+        policy_verdict_deinit(&v);
+        v.action = POLICY_DENY;
+    }
+    n = policy_answer_text(d, q, &v, text, sizeof(text));
+    if (n < 0)
+        return 1;
+    if (!q->just_evaluate && write_full(STDOUT_FILENO, text, (size_t)n))
+        return 1;
+    return v.action == POLICY_ALLOW ? 0 : 1;
 }
 
 int main(int argc, char **argv)
@@ -96,7 +151,7 @@ int main(int argc, char **argv)
 
     if (argc < 1 || fd_open_standard())
         return 1;
-    log_open("qrexec", LOG_TARGET_STDERR);
+    log_open("qrexec-policy-exec", LOG_TARGET_SYSTEM);
     signal(SIGPIPE, SIG_IGN);
     while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
         if (c == 'y')
@@ -110,14 +165,16 @@ int main(int argc, char **argv)
     }
     if (argc - optind != 3)
         return usage(2);
-    if (paths_init(NULL, PATHS_TOOL) || policy_files_init(&files))
+    if (paths_init(NULL, PATHS_TOOL) || policy_files_init(&files)) {
+        log_error("cannot start: QREXEC_ROOT must be an absolute path");
         return 1;
+    }
     query.source = wire_text(argv[optind]);
     query.target = wire_text(argv[optind + 1]);
     query.service = wire_text(argv[optind + 2]);
     if (policy_question_new(&query, &q))
         return 1;
-    r = decide(&files, &q);
+    r = answer(&files, &q);
     policy_question_deinit(&q);
     return r;
 }
