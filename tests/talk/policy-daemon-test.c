@@ -282,7 +282,7 @@ static void a_changed_domain_counts_from_the_next_request_on(void **state)
     (void)state;
     put_file("/etc/qubes-rpc/policy/test.A", "@tag:trusted dom0 allow\n");
     for (int i = 0; i < 20; i++) {
-        t.generation[1] = i % 2;
+        t.generation[1] = (uint64_t)(i % 2);
         __atomic_add_fetch(t.generation, 1, __ATOMIC_RELEASE);
         assert_int_equal(query("dom0", "test.A")[7], i % 2 ? 'a' : 'd');
     }
