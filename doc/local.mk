@@ -1,1 +1,3 @@
-# doc
+# manual pages, and what each process may do
+dist_man_MANS += %D%/qrexec-policy.5
+EXTRA_DIST += %D%/privileges.md

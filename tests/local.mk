@@ -34,3 +34,13 @@ check_PROGRAMS += tests/talk/policy-daemon-test
 TESTS += tests/talk/policy-daemon-test
 tests_talk_policy_daemon_test_SOURCES = tests/talk/policy-daemon-test.c tests/unit/test.h
 tests_talk_policy_daemon_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+
+# every unit test under valgrind: no error, nothing definitely lost
+check-valgrind: $(check_PROGRAMS)
+	@for t in $(filter tests/unit/%,$(check_PROGRAMS)); do \
+		srcdir='$(abs_top_srcdir)' builddir='$(abs_top_builddir)' $(LIBTOOL) --mode=execute \
+			valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite ./$$t >$$t.valgrind 2>&1 && \
+			echo "ok - $$t" || { echo "not ok - $$t"; cat $$t.valgrind; exit 1; }; \
+	done
+.PHONY: check-valgrind
+CLEANFILES += $(check_PROGRAMS:=.valgrind)

@@ -145,12 +145,13 @@ static void serve(int listener, const char *answer, size_t n)
 /* What fetching says when the spawner answers this; n == 0: nobody is there. */
 static int fetch(const char *answer, size_t n, struct policy_domains **ret)
 {
-    char *root = test_mkdir();
-    _cleanup_(freep) char *dir = format_new("%s/run", root);
-    _cleanup_(freep) char *path = format_new("%s/run/qubesd.internal.sock", root);
+    static char *root, *dir, *path; /* static: a forked child still reaches them */
     int listener = -1, status = 0, r;
     pid_t pid = 0;
 
+    root = test_mkdir();
+    dir = format_new("%s/run", root);
+    path = format_new("%s/run/qubesd.internal.sock", root);
     assert_int_equal(mkdir_all(dir, 0700), 0);
     assert_int_equal(paths_init(root, PATHS_TOOL), 0);
     if (n) {
@@ -168,6 +169,8 @@ static int fetch(const char *answer, size_t n, struct policy_domains **ret)
     }
     close_fd(&listener);
     test_rmdir(root);
+    free(dir);
+    free(path);
     return r;
 }
 
