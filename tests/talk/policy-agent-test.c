@@ -1,0 +1,432 @@
+/* qrexec-policy-agent on a terminal of its own: what is typed when, and what becomes of requests.
+ */
+#include "tests/talk/policy-stage.h"
+
+#include "libqrexec/base/spawn.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <termios.h>
+
+#define SOCKET  "/run/agent.sock"
+#define DEAF_MS 800 /* longer than the half second that the agent is deaf */
+#define ICONS   "\"icons\":{}"
+#define ASK(source, default_target)                                                                \
+    "policy.Ask dom0 name dom0%c{\"source\":\"" source                                             \
+    "\",\"service\":\"a.B\",\"argument\":\"+c\",\"targets\":[\"vault\",\"work\"],"                 \
+    "\"default_target\":\"" default_target "\"," ICONS "}"
+#define NOTIFY                                                                                     \
+    "policy.Notify dom0%c{\"source\":\"mail\",\"service\":\"a.B\",\"argument\":\"+\","             \
+    "\"resolution\":\"deny\",\"target\":\"work\"}"
+
+struct user {
+    struct stage s;
+    int terminal; /* the user's side */
+    pid_t agent;
+    char seen[1 << 17]; /* what expect_seen() has not passed yet */
+    size_t n;
+};
+
+static int open_terminal(int *ret_user)
+{
+    int slave;
+
+    *ret_user = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(*ret_user >= 0);
+    assert_int_equal(grantpt(*ret_user), 0);
+    assert_int_equal(unlockpt(*ret_user), 0);
+    slave = open(ptsname(*ret_user), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(slave >= 0);
+    return slave;
+}
+
+static pid_t start(const struct user *u, const char *const *options, int fd)
+{
+    const char *dir = getenv("builddir");
+    _cleanup_(freep) char *path =
+        format_new("%s/policy-engine/prompt/qrexec-policy-agent", dir ? dir : ".");
+    const char *argv[8] = {"/bin/sh", "-c", "exec $TALK_WRAP \"$0\" \"$@\"", path};
+    const int fds[] = {fd, fd, fd};
+    pid_t pid = 0;
+
+    for (size_t i = 0; options[i]; i++)
+        argv[i + 4] = options[i];
+    setenv("QREXEC_ROOT", u->s.root, 1);
+    assert_int_equal(spawn_process(&(struct spawn){.path = argv[0],
+                                                   .argv = (char *const *)argv,
+                                                   .fds = fds,
+                                                   .n_fds = 3,
+                                                   .new_session = true,
+                                                   .parent_death_signal = SIGKILL},
+                                   &pid, NULL),
+                     0);
+    return pid;
+}
+
+static void expect_seen(struct user *u, const char *text)
+{
+    uint64_t deadline = clock_ms() + WAIT_MS;
+    const char *end;
+
+    u->seen[u->n] = 0;
+    while (!strstr(u->seen, text)) {
+        struct pollfd p = {.fd = u->terminal, .events = POLLIN};
+        ssize_t got = 0;
+
+        if (poll(&p, 1, deadline_left(deadline)) == 1)
+            got = read(u->terminal, u->seen + u->n, sizeof(u->seen) - u->n - 1);
+        if (got <= 0)
+            fail_msg("not seen: \"%s\", but\n%s", text, u->seen);
+        u->n += (size_t)got;
+        u->seen[u->n] = 0;
+    }
+    end = strstr(u->seen, text) + strlen(text);
+    u->n -= (size_t)(end - u->seen);
+    memmove(u->seen, end, u->n + 1);
+}
+
+static void begin(struct user *u)
+{
+    _cleanup_(freep) char *run = NULL, *path = NULL;
+    int slave;
+
+    u->n = 0;
+    u->s = (struct stage){.root = test_mkdir()};
+    run = stage_path(&u->s, "/run");
+    path = stage_path(&u->s, SOCKET);
+    assert_int_equal(mkdir_all(run, 0755), 0);
+    slave = open_terminal(&u->terminal);
+    u->agent = start(u, (const char *const[]){"--terminal", "-s", path, NULL}, slave);
+    close(slave);
+    expect_seen(u, SOCKET ").\r\n");
+}
+
+static void end(struct user *u)
+{
+    assert_int_equal(kill(u->agent, SIGTERM), 0);
+    assert_int_equal(spawn_wait(u->agent), 0);
+    expect_gone(&u->s, SOCKET);
+    close(u->terminal);
+    test_rmdir(u->s.root);
+}
+
+/* Text with one %c, which becomes NUL. */
+static int request(struct user *u, const char *text)
+{
+    _cleanup_(freep) char *path = stage_path(&u->s, SOCKET);
+    const char *nul = strstr(text, "%c");
+    int fd = -1;
+
+    assert_int_equal(unix_connect(path, &fd), 0);
+    send_bytes(fd, text, (size_t)(nul - text));
+    send_bytes(fd, "", 1);
+    send_bytes(fd, nul + 2, strlen(nul + 2));
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    return fd;
+}
+
+/* A question stands, and the keys count. */
+static int question(struct user *u, const char *text)
+{
+    int fd = request(u, text);
+
+    expect_seen(u, "refuses: ");
+    (void)poll(NULL, 0, DEAF_MS);
+    return fd;
+}
+
+static void types(struct user *u, const char *keys)
+{
+    send_bytes(u->terminal, keys, strlen(keys));
+}
+
+static void expect_text(int fd, const char *answer)
+{
+    _cleanup_(freep) char *text = read_to_end(fd);
+
+    assert_string_equal(text, answer);
+    close(fd);
+}
+
+static void a_line_is_the_answer(void **state)
+{
+    static const struct {
+        const char *request, *keys, *answer, *seen;
+    } cases[] = {
+        {ASK("mail", "work"), "1\n", "allow:vault", "allowed to vault\r\n"},
+        {ASK("mail", "work"), "2\n", "allow:work", "allowed to work\r\n"},
+        {ASK("mail", "work"), "\n", "allow:work", "allowed to work\r\n"},
+        {ASK("mail", "work"), "3\n", "deny", "refused\r\n"},
+        {ASK("mail", "work"), "n\n", "deny", "refused\r\n"},
+        {ASK("mail", "work"), "work\n", "deny", "refused\r\n"},
+        {ASK("mail", "work"), "\004", "deny", "refused\r\n"},
+        {ASK("mail", "work"), "1\004\004", "deny", "refused\r\n"},
+        {ASK("mail", ""), "\n", "deny", "refused\r\n"},
+        {ASK("mail", ""), "1\n", "allow:vault", "allowed to vault\r\n"},
+    };
+    struct user u;
+
+    (void)state;
+    begin(&u);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        int fd = question(&u, cases[i].request);
+
+        types(&u, cases[i].keys);
+        expect_text(fd, cases[i].answer);
+        expect_seen(&u, cases[i].seen);
+    }
+    end(&u);
+}
+
+static void what_is_typed_too_early_is_thrown_away(void **state)
+{
+    struct user u;
+    int fd;
+
+    (void)state;
+    begin(&u);
+    types(&u, "1\n1\n\n1"); /* before there was a question */
+    fd = request(&u, ASK("mail", "work"));
+    expect_seen(&u, "refuses: ");
+    types(&u, "1\n\n1"); /* it has just come */
+    (void)poll(NULL, 0, DEAF_MS);
+    expect_silence(fd);
+    types(&u, "2\n"); /* and not 12 or 112 */
+    expect_text(fd, "allow:work");
+    end(&u);
+}
+
+static void keys_that_follow_an_answer_do_not_answer_the_next(void **state)
+{
+    struct user u;
+    int first, second;
+
+    (void)state;
+    begin(&u);
+    first = question(&u, ASK("mail", "work"));
+    second = request(&u, ASK("mail", "work"));
+    expect_silence(second);
+    types(&u, "1\n1\n1\n");
+    expect_text(first, "allow:vault");
+    expect_seen(&u, "refuses: ");
+    (void)poll(NULL, 0, DEAF_MS);
+    expect_silence(second);
+    types(&u, "\n");
+    expect_text(second, "allow:work");
+    end(&u);
+}
+
+static void one_question_stands_at_a_time_in_order(void **state)
+{
+    static const char *const requests[] = {ASK("first", ""), ASK("second", ""), ASK("third", "")};
+    static const char *const sources[] = {"source    first\r\n", "source    second\r\n",
+                                          "source    third\r\n"};
+    struct user u;
+    int fds[ARRAY_SIZE(requests)];
+
+    (void)state;
+    begin(&u);
+    for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+        fds[i] = request(&u, requests[i]);
+        (void)poll(NULL, 0, 20);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+        expect_seen(&u, sources[i]);
+        expect_seen(&u, "refuses: ");
+        (void)poll(NULL, 0, DEAF_MS);
+        types(&u, "2\n");
+        expect_text(fds[i], "allow:work");
+    }
+    end(&u);
+}
+
+static void a_question_that_is_given_up_makes_place(void **state)
+{
+    struct user u;
+    int first, second, third;
+
+    (void)state;
+    begin(&u);
+    first = question(&u, ASK("first", ""));
+    second = request(&u, ASK("second", ""));
+    third = request(&u, ASK("third", ""));
+    (void)poll(NULL, 0, 50);
+    close(second); /* while it waits */
+    (void)poll(NULL, 0, 50);
+    types(&u, "1"); /* half an answer to the first */
+    close(first);   /* while it stands */
+    expect_seen(&u, "(the call was given up)\r\n");
+    expect_seen(&u, "source    third\r\n");
+    (void)poll(NULL, 0, DEAF_MS);
+    types(&u, "2\n");
+    expect_text(third, "allow:work");
+    end(&u);
+}
+
+static void a_notice_is_a_line_and_waits_for_a_question(void **state)
+{
+    struct user u;
+    int fd;
+
+    (void)state;
+    begin(&u);
+    expect_text(request(&u, NOTIFY), "");
+    expect_seen(&u, "denied: a.B+: mail -> work\r\n");
+    fd = question(&u, ASK("mail", ""));
+    expect_text(request(&u, NOTIFY), "");
+    expect_silence(u.terminal);
+    types(&u, "2\n");
+    expect_text(fd, "allow:work");
+    expect_seen(&u, "allowed to work\r\ndenied: a.B+: mail -> work\r\n");
+    end(&u);
+}
+
+static void what_is_no_request_is_closed_without_an_answer(void **state)
+{
+    static const char *const bad[] = {
+        "policy.Ask mail name dom0%c{}", "policy.Other dom0%c{}",
+        "policy.Ask dom0%cnonsense",     "policy.Ask dom0%c{\"source\":\"mail\"}",
+        "policy.Notify dom0%c{}",        ASK("ma\033il", ""),
+    };
+    struct user u;
+
+    (void)state;
+    begin(&u);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        expect_text(request(&u, bad[i]), "");
+        expect_seen(&u, "(a request is refused: ");
+    }
+    end(&u);
+}
+
+static void a_domain_that_floods_is_refused_and_others_are_not(void **state)
+{
+    struct user u;
+    int fds[9], other;
+
+    (void)state;
+    begin(&u);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        fds[i] = request(&u, ASK("flood", ""));
+        (void)poll(NULL, 0, 5);
+    }
+    expect_text(fds[8], "");
+    other = request(&u, ASK("mail", ""));
+    expect_silence(other);
+    for (size_t i = 0; i < 8; i++)
+        close(fds[i]);
+    expect_seen(&u, "its domain has too many others waiting)\r\n");
+    expect_seen(&u, "source    mail\r\n");
+    (void)poll(NULL, 0, DEAF_MS);
+    types(&u, "1\n");
+    expect_text(other, "allow:vault");
+    end(&u);
+}
+
+static void there_is_a_limit_to_those_who_wait(void **state)
+{
+    struct user u;
+    _cleanup_(freep) char *path = NULL;
+    int fds[80];
+    size_t refused = 0;
+
+    (void)state;
+    begin(&u);
+    path = stage_path(&u.s, SOCKET);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        assert_int_equal(unix_connect(path, &fds[i]), 0); /* and they say nothing */
+    expect_seen(&u, "(a request is refused: too many wait)\r\n");
+    (void)poll(NULL, 0, 100);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        struct pollfd p = {.fd = fds[i], .events = POLLIN};
+
+        refused += poll(&p, 1, 0) == 1;
+        close(fds[i]);
+    }
+    assert_int_equal(refused, ARRAY_SIZE(fds) - 64);
+    (void)poll(NULL, 0, 100);
+    fds[0] = question(&u, ASK("mail", ""));
+    types(&u, "1\n");
+    expect_text(fds[0], "allow:vault");
+    end(&u);
+}
+
+static void a_terminal_that_is_gone_ends_it(void **state)
+{
+    struct user u;
+    int first, second;
+
+    (void)state;
+    begin(&u);
+    first = question(&u, ASK("first", "work"));
+    second = request(&u, ASK("second", "work"));
+    (void)poll(NULL, 0, 50);
+    close(u.terminal);
+    expect_text(first, "deny");
+    expect_text(second, "");
+    assert_int_equal(spawn_wait(u.agent), 1);
+    expect_gone(&u.s, SOCKET);
+    test_rmdir(u.s.root);
+}
+
+static void the_end_of_it_refuses_who_waits(void **state)
+{
+    struct user u;
+    int fd;
+
+    (void)state;
+    begin(&u);
+    fd = question(&u, ASK("mail", "work"));
+    end(&u);
+    expect_text(fd, "");
+}
+
+static void it_does_not_start_where_it_cannot_ask(void **state)
+{
+    static const struct {
+        const char *options[4];
+        int code;
+    } cases[] = {
+        {{"--help"}, 0},     {{"--nothing"}, 2},          {{"--terminal", "more"}, 2},
+        {{"--terminal"}, 1}, {{"-s", "/tmp/nowhere"}, 1},
+    };
+    _cleanup_(freep) char *path = NULL;
+    struct user u;
+    int slave, other;
+
+    (void)state;
+    begin(&u);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        assert_int_equal(spawn_wait(start(&u, cases[i].options, -1)), cases[i].code);
+    path = stage_path(&u.s, SOCKET);
+    slave = open_terminal(&other); /* a second one for the same socket */
+    assert_int_equal(
+        spawn_wait(
+            start(&u, (const char *const[]){"--terminal", "--socket-path", path, NULL}, slave)),
+        1);
+    close(slave);
+    close(other);
+    end(&u);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_line_is_the_answer),
+        cmocka_unit_test(what_is_typed_too_early_is_thrown_away),
+        cmocka_unit_test(keys_that_follow_an_answer_do_not_answer_the_next),
+        cmocka_unit_test(one_question_stands_at_a_time_in_order),
+        cmocka_unit_test(a_question_that_is_given_up_makes_place),
+        cmocka_unit_test(a_notice_is_a_line_and_waits_for_a_question),
+        cmocka_unit_test(what_is_no_request_is_closed_without_an_answer),
+        cmocka_unit_test(a_domain_that_floods_is_refused_and_others_are_not),
+        cmocka_unit_test(there_is_a_limit_to_those_who_wait),
+        cmocka_unit_test(a_terminal_that_is_gone_ends_it),
+        cmocka_unit_test(the_end_of_it_refuses_who_waits),
+        cmocka_unit_test(it_does_not_start_where_it_cannot_ask),
+    };
+
+    signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
