@@ -8,7 +8,6 @@
 #include "libqrexec/base/paths.h"
 
 #include <errno.h>
-#include <ev.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,95 +16,13 @@
 #define AGENT_SOCKET "/run/qubes/qrexec-agent"
 #define FORK_SERVER  "/run/qubes/qrexec-server.%s.sock"
 
-_Static_assert(sizeof(ev_io) <= LOOP_IMPL_SIZE, "a watch has room for libev's");
-_Static_assert(sizeof(ev_timer) <= LOOP_IMPL_SIZE, "a timer has room for libev's");
-
-static struct ev_loop *loop;
-static int exit_code;
-
-static void on_io(struct ev_loop *l, ev_io *io, int revents)
-{
-    struct watch *w = io->data;
-
-    (void)l;
-    w->fn(w, (short)((revents & EV_READ ? POLLIN : 0) | (revents & EV_WRITE ? POLLOUT : 0)));
-}
-
-void watch_set(struct watch *w, int fd, short events)
-{
-    ev_io *io = (ev_io *)w->impl;
-
-    if (w->events && w->fd == fd && w->events == events)
-        return;
-    watch_stop(w);
-    if (!events || fd < 0)
-        return;
-    w->fd = fd;
-    w->events = events;
-    ev_io_init(io, on_io, fd, (events & POLLIN ? EV_READ : 0) | (events & POLLOUT ? EV_WRITE : 0));
-    io->data = w;
-    ev_io_start(loop, io);
-}
-
-void watch_stop(struct watch *w)
-{
-    if (w->events)
-        ev_io_stop(loop, (ev_io *)w->impl);
-    w->events = 0;
-}
-
-static void on_time(struct ev_loop *l, ev_timer *t, int revents)
-{
-    struct timer *timer = t->data;
-
-    (void)l;
-    (void)revents;
-    timer->set = false;
-    timer->fn(timer);
-}
-
-void timer_set(struct timer *t, uint64_t ms)
-{
-    ev_timer *timer = (ev_timer *)t->impl;
-
-    timer_stop(t);
-    ev_timer_init(timer, on_time, (double)ms / 1000, 0);
-    timer->data = t;
-    t->set = true;
-    ev_now_update(loop);
-    ev_timer_start(loop, timer);
-}
-
-void timer_stop(struct timer *t)
-{
-    if (t->set)
-        ev_timer_stop(loop, (ev_timer *)t->impl);
-    t->set = false;
-}
-
-void loop_quit(int code)
-{
-    exit_code = code;
-    ev_break(loop, EVBREAK_ALL);
-}
-
-static void on_child(struct ev_loop *l, ev_signal *s, int revents)
+static void on_child(void *agent)
 {
     int status;
     pid_t pid;
 
-    (void)l;
-    (void)revents;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        calls_reap(s->data, pid);
-}
-
-static void on_term(struct ev_loop *l, ev_signal *s, int revents)
-{
-    (void)l;
-    (void)s;
-    (void)revents;
-    loop_quit(0);
+        calls_reap(agent, pid);
 }
 
 static void usage(FILE *f)
@@ -159,31 +76,20 @@ static void raise_files(struct agent *a)
 
 static int run(struct agent *a)
 {
-    ev_signal child, term, interrupt;
-    int r;
+    int code = 0, r = loop_init();
 
-    loop = ev_loop_new(EVFLAG_AUTO);
-    if (!loop)
-        return -ENOMEM;
-    ev_signal_init(&child, on_child, SIGCHLD);
-    child.data = a;
-    ev_signal_start(loop, &child);
-    ev_signal_init(&term, on_term, SIGTERM);
-    ev_signal_start(loop, &term);
-    ev_signal_init(&interrupt, on_term, SIGINT);
-    ev_signal_start(loop, &interrupt);
+    if (r)
+        return r;
+    loop_on_signal(SIGCHLD, on_child, a);
     clients_init(a);
     r = control_init(a);
     if (!r)
-        ev_run(loop, 0);
+        code = loop_run();
     clients_deinit(a);
     calls_deinit(a);
     control_deinit(a);
-    ev_signal_stop(loop, &child);
-    ev_signal_stop(loop, &term);
-    ev_signal_stop(loop, &interrupt);
-    ev_loop_destroy(loop);
-    return r;
+    loop_deinit();
+    return r ? r : code;
 }
 
 int main(int argc, char **argv)
@@ -217,7 +123,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     raise_files(&agent);
     r = run(&agent);
-    if (r)
+    if (r < 0)
         log_error("control vchan: %s", strerror(-r));
-    return r ? 1 : exit_code;
+    return r < 0 ? 1 : r;
 }

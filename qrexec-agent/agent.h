@@ -13,10 +13,10 @@
 
 #include "libqrexec/base/buf.h"
 #include "libqrexec/base/charge.h"
+#include "libqrexec/base/loop.h"
 #include "libqrexec/base/paths.h"
 #include "libqrexec/vchan/vchan.h"
 #include "libqrexec/wire/message.h"
-#include "qrexec-agent/loop.h"
 
 #include <sys/resource.h>
 #include <sys/types.h>

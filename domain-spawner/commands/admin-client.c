@@ -4,6 +4,7 @@
 #include "libqrexec/base/buf.h"
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/paths.h"
+#include "libqrexec/wire/admin.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -29,78 +30,36 @@ static int failed(struct admin_reply *ret, int r, const char *what)
 static int send_request(int fd, const char *method, const char *arg, const char *dest,
                         const char *payload)
 {
-    _cleanup_(buf_deinit) struct buf b = BUF_NULL(65536);
-    int r;
+    static char data[ADMIN_REQUEST_MAX];
+    struct wire_writer w = wire_writer(data, sizeof(data));
 
-    r = buf_appendf(&b, "%s+%s dom0 name %s", method, arg ? arg : "", dest);
-    if (!r)
-        r = buf_append(&b, "", 1);
-    if (!r && payload)
-        r = buf_append_str(&b, payload);
-    return r ? r : write_full(fd, buf_data(&b), buf_len(&b));
-}
-
-/* The text of an exception: a % format whose fields the client fills in. */
-static char *fill_in(const char *format_text, const char *fields, const char *end)
-{
-    char *out = NULL;
-    size_t n = 0;
-    FILE *f = open_memstream(&out, &n);
-
-    if (!f)
-        return NULL;
-    for (const char *p = format_text; *p; p++) {
-        if (p[0] != '%' || !p[1]) {
-            fputc(*p, f);
-        } else if (*++p == '%') {
-            fputc('%', f);
-        } else if (fields < end) {
-            fputs(fields, f);
-            fields += strlen(fields) + 1;
-        }
-    }
-    fclose(f);
-    return out;
-}
-
-static const char *next_string(const char *p, const char *end)
-{
-    p = memchr(p, 0, (size_t)(end - p));
-    return p ? p + 1 : NULL;
-}
-
-static int parse_exception(const char *p, const char *end, struct admin_reply *ret)
-{
-    const char *type = p, *trace = next_string(type, end);
-    const char *text = trace ? next_string(trace, end) : NULL;
-    const char *fields = text ? next_string(text, end) : NULL;
-
-    if (!fields)
-        return -EBADMSG;
-    ret->type = strdup(type);
-    ret->message = fill_in(text, fields, end);
-    return ret->type && ret->message ? ADMIN_E_REFUSED : -ENOMEM;
+    if (admin_write_request(&w, method, arg ? arg : "", "dom0", dest, false, payload ? payload : "",
+                            payload ? strlen(payload) : 0))
+        return -EINVAL;
+    return write_full(fd, w.data, w.len);
 }
 
 static int parse_answer(const char *data, size_t n, struct admin_reply *ret)
 {
+    struct admin_answer a;
+    char text[4096];
+
     if (n == 0) {
         ret->message = strdup("no answer: access denied, or an error inside the domain spawner "
                               "(its log says more)");
         return -EPROTO;
     }
-    if (n >= 2 && data[0] == '0' && data[1] == 0) {
-        ret->content = malloc(n - 1);
-        if (!ret->content)
-            return -ENOMEM;
-        memcpy(ret->content, data + 2, n - 2);
-        ret->content[n - 2] = 0;
-        ret->len = n - 2;
-        return 0;
+    if (admin_read_answer(data, n, &a))
+        return -EBADMSG;
+    if (a.success) {
+        ret->content = strndup(a.content.s ? a.content.s : "", a.content.len);
+        ret->len = a.content.len;
+        return ret->content ? 0 : -ENOMEM;
     }
-    if (n >= 2 && data[0] == '2' && data[1] == 0 && data[n - 1] == 0)
-        return parse_exception(data + 2, data + n, ret);
-    return -EBADMSG;
+    admin_exception_text(&a, text, sizeof(text));
+    ret->type = strndup(a.type.s, a.type.len);
+    ret->message = strdup(text);
+    return ret->type && ret->message ? ADMIN_E_REFUSED : -ENOMEM;
 }
 
 static int wait_read(int fd, struct buf *b)

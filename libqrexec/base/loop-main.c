@@ -1,6 +1,7 @@
 /* The loop with libev: see loop.h. */
 #include "libqrexec/base/loop.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <ev.h>
 #include <signal.h>
@@ -70,25 +71,47 @@ void timer_stop(struct timer *t)
     t->set = false;
 }
 
-static void on_term(struct ev_loop *l, ev_signal *w, int revents)
+static struct {
+    ev_signal signal;
+    void (*fn)(void *user);
+    void *user;
+} signals[LOOP_SIGNALS];
+static size_t n_signals;
+
+static void signal_fired(struct ev_loop *l, ev_signal *w, int revents)
 {
+    size_t i = (size_t)(uintptr_t)w->data;
+
     (void)l;
-    (void)w;
     (void)revents;
+    signals[i].fn(signals[i].user);
+}
+
+void loop_on_signal(int signo, void (*fn)(void *user), void *user)
+{
+    size_t i = n_signals++;
+
+    assert(i < LOOP_SIGNALS);
+    signals[i].fn = fn;
+    signals[i].user = user;
+    ev_signal_init(&signals[i].signal, signal_fired, signo);
+    signals[i].signal.data = (void *)(uintptr_t)i;
+    ev_signal_start(loop, &signals[i].signal);
+}
+
+static void on_term(void *user)
+{
+    (void)user;
     loop_quit(0);
 }
 
 int loop_init(void)
 {
-    static ev_signal term, intr;
-
     loop = ev_loop_new(EVFLAG_NOENV);
     if (!loop)
         return -ENOMEM;
-    ev_signal_init(&term, on_term, SIGTERM);
-    ev_signal_init(&intr, on_term, SIGINT);
-    ev_signal_start(loop, &term);
-    ev_signal_start(loop, &intr);
+    loop_on_signal(SIGTERM, on_term, NULL);
+    loop_on_signal(SIGINT, on_term, NULL);
     return 0;
 }
 
@@ -102,4 +125,12 @@ void loop_quit(int code)
 {
     exit_code = code;
     ev_break(loop, EVBREAK_ALL);
+}
+
+void loop_deinit(void)
+{
+    while (n_signals > 0)
+        ev_signal_stop(loop, &signals[--n_signals].signal);
+    ev_loop_destroy(loop);
+    loop = NULL;
 }

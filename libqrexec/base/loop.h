@@ -42,5 +42,10 @@ int loop_init(void);
 /* Until loop_quit(): its exit code. */
 int loop_run(void);
 void loop_quit(int code);
+void loop_deinit(void);
+
+/* Calls fn(user) after the signal, from the loop. At most LOOP_SIGNALS of them in a process. */
+#define LOOP_SIGNALS 4
+void loop_on_signal(int signo, void (*fn)(void *user), void *user);
 
 #endif
