@@ -103,10 +103,14 @@ static void any_printable_value_comes_back(void **state)
         static const char odd[] = " ;#[]=:\\\"'\t  ;; \\- \\s";
         size_t n = (size_t)rand() % (sizeof(values[i]) - 1);
 
-        for (size_t k = 0; k < n; k++)
-            values[i][k] = i % 2                  ? (char)(0x20 + rand() % 0x5f)
-                           : i % 4 == 2 && k % 90 ? 'x'
-                                                  : odd[(size_t)rand() % (sizeof(odd) - 1)];
+        for (size_t k = 0; k < n; k++) {
+            if (i % 2)
+                values[i][k] = (char)(0x20 + rand() % 0x5f);
+            else if (i % 4 == 2 && k % 90)
+                values[i][k] = 'x';
+            else
+                values[i][k] = odd[(size_t)rand() % (sizeof(odd) - 1)];
+        }
         for (size_t k = 0; k < n; k++)
             if (values[i][k] == '\t')
                 values[i][k] = ' ';
