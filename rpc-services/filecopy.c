@@ -91,12 +91,12 @@ static bool is_safe_point(gunichar c)
     }
 }
 
-static bool has_safe_characters(const char *name)
+bool filecopy_is_safe_text(const char *text)
 {
-    if (!g_utf8_validate(name, -1, NULL))
+    if (!g_utf8_validate(text, -1, NULL))
         return false;
-    for (; *name; name = g_utf8_next_char(name))
-        if (!is_safe_point(g_utf8_get_char(name)))
+    for (; *text; text = g_utf8_next_char(text))
+        if (!is_safe_point(g_utf8_get_char(text)))
             return false;
     return true;
 }
@@ -110,7 +110,7 @@ int filecopy_check_name(const char *name, bool all_names)
 {
     const char *p = name;
 
-    if (!*name || (!all_names && !has_safe_characters(name)))
+    if (!*name || (!all_names && !filecopy_is_safe_text(name)))
         return EILSEQ;
     for (;;) {
         size_t n = strcspn(p, "/");
@@ -155,11 +155,11 @@ int filecopy_check_link(const char *name, const char *target)
     return 0;
 }
 
-void filecopy_clean(char *text)
+void filecopy_clean(char *text, size_t n)
 {
-    for (; *text; text++)
-        if (*text < 0x20 || *text > 0x7e || *text == '"')
-            *text = '_';
+    for (size_t i = 0; i < n; i++)
+        if (text[i] < 0x20 || text[i] > 0x7e || text[i] == '"')
+            text[i] = '_';
 }
 
 uint32_t filecopy_crc(uint32_t crc, const void *data, size_t n)

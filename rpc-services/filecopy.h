@@ -32,8 +32,11 @@ int filecopy_check_name(const char *name, bool all_names);
 /* 0, ENOLINK (67): the target could point out of the top-level directory of name, ENOENT: empty. */
 int filecopy_check_link(const char *name, const char *target);
 
+/* Valid UTF-8 whose characters all are safe to show: the character rule of names and targets. */
+bool filecopy_is_safe_text(const char *text);
+
 /* For a terminal: bytes outside 0x20-0x7e and '"' become '_'. In place. */
-void filecopy_clean(char *text);
+void filecopy_clean(char *text, size_t n);
 
 uint32_t filecopy_crc(uint32_t crc, const void *data, size_t n);
 

@@ -51,13 +51,32 @@ INSTALL_HOOKS += rpc-links
 UNINSTALL_HOOKS += rpc-unlink
 install-vm-links: rpc-links
 
-noinst_LTLIBRARIES += %D%/libfilecopy.la
-%C%_libfilecopy_la_SOURCES = %D%/filecopy.c %D%/filecopy.h
+noinst_LTLIBRARIES += %D%/libfilecopy.la %D%/libcopy.la
+%C%_libfilecopy_la_SOURCES = %D%/filecopy.c %D%/filecopy.h %D%/receive.c %D%/receive.h
 %C%_libfilecopy_la_CFLAGS = $(AM_CFLAGS) $(GIO_CFLAGS) $(ZLIB_CFLAGS)
 %C%_libfilecopy_la_LIBADD = libqrexec/libbase.la $(GIO_LIBS) $(ZLIB_LIBS)
+%C%_libcopy_la_SOURCES = %D%/copy-command.c %D%/copy-command.h %D%/copy-record.c %D%/copy-record.h \
+	%D%/copy-send.c %D%/copy-send.h %D%/copy-walk.c %D%/copy-walk.h
+%C%_libcopy_la_LIBADD = %D%/libfilecopy.la
 vmservices_PROGRAMS += %D%/services/qubes.Filecopy
 %C%_services_qubes_Filecopy_SOURCES = %D%/services/filecopy.c
-%C%_services_qubes_Filecopy_LDADD = %D%/libfilecopy.la %D%/librpc.la
+%C%_services_qubes_Filecopy_LDADD = %D%/libfilecopy.la
 vmbin_PROGRAMS += %D%/commands/qvm-copy
-%C%_commands_qvm_copy_SOURCES = %D%/commands/qvm-copy.c %D%/commands/copy-walk.c %D%/commands/copy-walk.h
-%C%_commands_qvm_copy_LDADD = %D%/libfilecopy.la %D%/librpc.la
+%C%_commands_qvm_copy_SOURCES = %D%/commands/qvm-copy.c
+%C%_commands_qvm_copy_LDADD = %D%/libcopy.la %D%/librpc.la
+vmlib_PROGRAMS += %D%/commands/qfile-agent
+%C%_commands_qfile_agent_SOURCES = %D%/commands/qfile-agent.c
+%C%_commands_qfile_agent_LDADD = %D%/libcopy.la %D%/librpc.la
+bin_PROGRAMS += %D%/dom0/qvm-copy-to-vm
+%C%_dom0_qvm_copy_to_vm_SOURCES = %D%/dom0/qvm-copy-to-vm.c
+%C%_dom0_qvm_copy_to_vm_LDADD = %D%/libcopy.la
+
+# in dom0
+copy-links:
+	$(MKDIR_P) $(DESTDIR)$(bindir)
+	cd $(DESTDIR)$(bindir) && for c in qvm-copy qvm-move qvm-move-to-vm; do ln -sf qvm-copy-to-vm $$c; done
+copy-unlink:
+	cd $(DESTDIR)$(bindir) && rm -f qvm-copy qvm-move qvm-move-to-vm
+.PHONY: copy-links copy-unlink
+INSTALL_HOOKS += copy-links
+UNINSTALL_HOOKS += copy-unlink
