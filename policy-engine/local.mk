@@ -79,3 +79,11 @@ tests_talk_policy_ask_test_SOURCES = tests/talk/policy-ask-test.c $(POLICY_STAGE
 tests_talk_policy_ask_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_talk_policy_agent_test_SOURCES = tests/talk/policy-agent-test.c $(POLICY_STAGE)
 tests_talk_policy_agent_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+
+POLICY_SERVICE_TESTS = tests/unit/policy-engine/ask-user-test tests/unit/policy-engine/policy-service-test
+check_PROGRAMS += $(POLICY_SERVICE_TESTS)
+TESTS += $(POLICY_SERVICE_TESTS)
+tests_unit_policy_engine_ask_user_test_SOURCES = tests/unit/policy-engine/ask-user-test.c tests/unit/test.h
+tests_unit_policy_engine_ask_user_test_LDADD = %D%/libpolicyservice.la policy-engine/prompt/libprompt.la $(CMOCKA_LIBS)
+tests_unit_policy_engine_policy_service_test_SOURCES = tests/unit/policy-engine/policy-service-test.c tests/unit/test.h
+tests_unit_policy_engine_policy_service_test_LDADD = %D%/libpolicyservice.la $(CMOCKA_LIBS)
