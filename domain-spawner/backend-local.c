@@ -280,6 +280,8 @@ static void on_info(struct watch *w)
     if (r)
         return; /* bubblewrap ends, and its end is reported */
     r = spawn_pidfd(d->init_pid, &pidfd);
+    if (r == -ESRCH)
+        return; /* it ended at once: bubblewrap does, too, and says why */
     if (!r)
         r = watch_add(&b->set, &d->init, pidfd, on_init_end, d);
     if (r)

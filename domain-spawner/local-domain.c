@@ -273,21 +273,24 @@ int local_start_net(struct local_domain *d, pid_t *ret, int *ret_ready, const ch
     return r;
 }
 
-/* The last line that is not empty, as plain text: the domain chose its bytes. */
+/*
+ * The last line that is not empty, as plain text: the domain chose its bytes. A line may come in
+ * pieces: it goes on until its end is seen.
+ */
 static void keep_last_line(struct local_domain *d, const char *data, size_t n)
 {
-    size_t end = n, start, k = 0;
-
-    while (end > 0 && (data[end - 1] == '\n' || data[end - 1] == '\r'))
-        end--;
-    start = end;
-    while (start > 0 && data[start - 1] != '\n')
-        start--;
-    if (start == end)
-        return;
-    for (size_t i = start; i < end && k < sizeof(d->last_line) / 2; i++)
-        d->last_line[k++] = data[i] >= 0x20 && data[i] <= 0x7e ? data[i] : '_';
-    d->last_line[k] = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (data[i] == '\n' || data[i] == '\r') {
+            d->line_over = true;
+            continue;
+        }
+        if (d->line_over)
+            d->last_len = 0;
+        d->line_over = false;
+        if (d->last_len < sizeof(d->last_line) / 2)
+            d->last_line[d->last_len++] = data[i] >= 0x20 && data[i] <= 0x7e ? data[i] : '_';
+        d->last_line[d->last_len] = 0;
+    }
 }
 
 void local_read_log(struct local_domain *d)

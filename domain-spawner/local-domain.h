@@ -33,8 +33,10 @@ struct local_domain {
     bool ran;
     char reason[DOMAIN_TEXT_SIZE];    /* why it never ran; "": it ran, or was destroyed */
     char last_line[DOMAIN_TEXT_SIZE]; /* of its log */
-    uint64_t deadline;                /* of the state; running: of the daemon's restart */
-    size_t daemon_wait;               /* ms before it */
+    size_t last_len;
+    bool line_over;     /* its end was seen */
+    uint64_t deadline;  /* of the state; running: of the daemon's restart */
+    size_t daemon_wait; /* ms before it */
 
     struct process prepare, bwrap, net, daemon, remove;
     struct watch info, up, init, net_ready, notify, log;
