@@ -42,6 +42,22 @@ char *ask_user_json(const struct policy_domains *d, const struct policy_question
     return text;
 }
 
+char *notify_user_json(const char *resolution, const char *source, const struct policy_question *q,
+                       const char *target)
+{
+    json_t *root = json_object();
+    char *text;
+
+    json_object_set_new(root, "resolution", json_string(resolution));
+    json_object_set_new(root, "source", json_string(source));
+    json_object_set_new(root, "service", json_string(q->service));
+    json_object_set_new(root, "argument", json_string(q->argument));
+    json_object_set_new(root, "target", json_string(target));
+    text = json_dumps(root, JSON_ENSURE_ASCII | JSON_COMPACT);
+    json_decref(root);
+    return text;
+}
+
 /* Some agents end their answer with a newline. */
 static struct wire_text answer_of(const void *data, size_t n)
 {

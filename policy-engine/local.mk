@@ -20,7 +20,8 @@ bin_PROGRAMS += %D%/qrexec-policy
 
 noinst_LTLIBRARIES += %D%/libpolicyservice.la
 %C%_libpolicyservice_la_SOURCES = \
-	%D%/ask-user.c %D%/ask-user.h %D%/guivm-call.c %D%/guivm-call.h %D%/policy-freshness.c %D%/policy-freshness.h %D%/policy-server.c \
+	%D%/ask-user.c %D%/ask-user.h %D%/guivm-call.c %D%/guivm-call.h \
+	%D%/notify-user.c %D%/notify-user.h %D%/policy-freshness.c %D%/policy-freshness.h %D%/policy-server.c \
 	%D%/policy-server.h %D%/policy-service.c %D%/policy-service.h %D%/system-info.c %D%/system-info.h
 %C%_libpolicyservice_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_libpolicyservice_la_LIBADD = %D%/lib/libpolicy.la libqrexec/libwire.la libqrexec/libbase.la $(JANSSON_LIBS)

@@ -10,6 +10,7 @@
 #include "libqrexec/base/paths.h"
 #include "policy-engine/ask-user.h"
 #include "policy-engine/guivm-call.h"
+#include "policy-engine/notify-user.h"
 #include "policy-engine/policy-freshness.h"
 
 #include <errno.h>
@@ -43,6 +44,7 @@ struct policy_server {
     struct request *first;
     size_t n;
     struct ledger ledger;
+    struct notices notices;
     char path[PATH_SIZE];
 };
 
@@ -94,6 +96,7 @@ static void send_answer(struct request *q, const struct policy_verdict *v)
 static void answer(struct request *q, const struct policy_verdict *v)
 {
     policy_log_decision(&q->question, v);
+    notify_user(&q->server->notices, q->domains, &q->question, v);
     send_answer(q, v);
 }
 
@@ -314,6 +317,7 @@ int policy_server_new(struct policy_files *files, const char *path, struct polic
         return r;
     }
     s->ledger.budget = SOURCE_MOST;
+    s->notices = NOTICES_NULL;
     s->listener.fd = -1;
     r = freshness_init(&s->fresh, files, on_domains);
     if (!r)
@@ -338,6 +342,7 @@ void policy_server_free(struct policy_server *s)
         drop(s->first);
     unlink(s->path);
     freshness_deinit(&s->fresh);
+    notices_deinit(&s->notices);
     ledger_deinit(&s->ledger);
     free(s);
 }

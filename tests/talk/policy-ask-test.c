@@ -56,20 +56,24 @@ static int call(struct asked *a, const char *request)
     return fd;
 }
 
-/* The daemon's question; the connection, for the answer. */
-static int question(struct asked *a, const char *json)
+/* The daemon's next request to a prompt; the connection, for the answer. */
+static int hears(int listener, const char *descriptor, const char *json)
 {
-    static const char descriptor[] = "policy.Ask dom0 name dom0";
     char data[4096];
-    int fd = stage_accept(a->prompt);
+    int fd = stage_accept(listener);
     size_t n = 0;
 
     while (n < sizeof(data) - 1 && read_full_until(fd, data + n, 1, clock_ms() + WAIT_MS) == 0)
         n++;
     data[n] = 0;
     assert_string_equal(data, descriptor);
-    assert_string_equal(data + sizeof(descriptor), json);
+    assert_string_equal(data + strlen(descriptor) + 1, json);
     return fd;
+}
+
+static int question(struct asked *a, const char *json)
+{
+    return hears(a->prompt, "policy.Ask dom0 name dom0", json);
 }
 
 static void says(int fd, const char *text)
@@ -238,6 +242,76 @@ static void without_a_prompt_it_is_denied(void **state)
     end(&a);
 }
 
+/* ---- Notices ---- */
+
+#define NOTIFY "/etc/qubes-rpc/policy.Notify"
+#define NOTICE(resolution, service, target)                                                        \
+    "{\"resolution\":\"" resolution "\",\"source\":\"work\",\"service\":\"" service                \
+    "\",\"argument\":\"+x\",\"target\":\"" target "\"}"
+
+static void a_user_is_told_where_the_rule_says_so(void **state)
+{
+    static const struct {
+        const char *request, *notice; /* NULL: none */
+    } cases[] = {
+        {REQUEST("work", "personal", "a.Told+x"), NOTICE("allow", "a.Told", "personal")},
+        {REQUEST("work", "@dispvm", "a.Told+x"), NOTICE("allow", "a.Told", "@dispvm:dvm")},
+        {REQUEST("work", "personal", "a.Else+x"), NULL},
+        {REQUEST("work", "personal", "a.No+x"), NOTICE("deny", "a.No", "personal")},
+        {REQUEST("work", "", "a.No+x"), NOTICE("deny", "a.No", "@default")},
+        {REQUEST("work", "nobody", "a.No+x"), NOTICE("deny", "a.No", "nobody")},
+        {REQUEST("work", "personal", "a.Quiet+x"), NULL},
+        {REQUEST("work", "@bad", "a.No+x"), NULL},
+        {REQUEST("vault", "personal", "a.No+x"), NULL}, /* nowhere */
+        {"source=work\nintended_target=personal\nservice_and_arg=a.No\njust_evaluate=yes\n\n",
+         NULL},
+    };
+    struct asked a;
+    int notify;
+
+    (void)state;
+    begin(&a);
+    policy_file(&a.p, USER_POLICY,
+                "a.Told * @anyvm @anyvm allow notify=yes\na.Else * @anyvm @anyvm allow\n"
+                "a.Told * work @dispvm allow notify=yes\na.Quiet * @anyvm @anyvm deny notify=no\n");
+    notify = stage_listen(&a.p.s, NOTIFY);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        int fd = caller_begin(&a.p, cases[i].request);
+        _cleanup_(freep) char *answer = policy_read(&a.p, fd);
+        struct pollfd p = {.fd = notify, .events = POLLIN};
+
+        assert_true(str_starts(answer, "result="));
+        close(fd);
+        if (cases[i].notice)
+            close(hears(notify, "policy.Notify dom0 name dom0", cases[i].notice));
+        else
+            assert_int_equal(poll(&p, 1, 30), 0);
+    }
+    close(notify);
+    end(&a);
+}
+
+static void a_prompt_that_takes_no_notice_holds_nobody_up(void **state)
+{
+    struct asked a;
+    int notify, fds[8];
+
+    (void)state;
+    begin(&a);
+    notify = stage_listen(&a.p.s, NOTIFY);
+    for (int i = 0; i < 50; i++)
+        expect_answer(&a.p, REQUEST("work", "personal", "a.No+x"), DENY);
+    expect_answer(&a.p, REQUEST("personal", "work", "a.No+x"), DENY);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) /* so many of one source, and no more */
+        fds[i] = hears(notify, "policy.Notify dom0 name dom0", NOTICE("deny", "a.No", "personal"));
+    close(stage_accept(notify)); /* the other's */
+    expect_silence(notify);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        close(fds[i]);
+    close(notify);
+    end(&a);
+}
+
 /* ---- A guivm of its own ---- */
 
 #define CLIENT "/usr/lib/qubes/qrexec-client"
@@ -257,10 +331,11 @@ static void another_guivm_is_asked_by_a_call(void **state)
     (void)state;
     begin(&a);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        _cleanup_(freep) char *script = format_new(
-            "#!/bin/sh\ncat >\"$QREXEC_ROOT/json\"\necho \"$#:$1:$2:$3\" >\"$QREXEC_ROOT/args\"\n"
-            "%s\n",
-            cases[i][0]);
+        _cleanup_(freep) char *script =
+            format_new("#!/bin/sh\ncase $3 in *Notify*) exit;; esac\ncat "
+                       ">\"$QREXEC_ROOT/json\"\necho \"$#:$1:$2:$3\" >\"$QREXEC_ROOT/args\"\n"
+                       "%s\n",
+                       cases[i][0]);
         _cleanup_(freep) char *path = stage_path(&a.p.s, "/args");
         _cleanup_(freep) char *args = NULL;
         size_t n;
@@ -393,6 +468,8 @@ int main(void)
         cmocka_unit_test(a_caller_that_half_closed_waits),
         cmocka_unit_test(a_caller_that_is_gone_takes_its_question_along),
         cmocka_unit_test(without_a_prompt_it_is_denied),
+        cmocka_unit_test(a_user_is_told_where_the_rule_says_so),
+        cmocka_unit_test(a_prompt_that_takes_no_notice_holds_nobody_up),
         cmocka_unit_test(another_guivm_is_asked_by_a_call),
         cmocka_unit_test(a_guivm_that_cannot_be_called_refuses),
         cmocka_unit_test(a_caller_that_is_gone_ends_the_call_to_its_guivm),

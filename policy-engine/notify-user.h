@@ -1,0 +1,27 @@
+/*
+ * Tells users what became of calls: policy.Notify.
+ *
+ * Nothing waits for it, and no verdict depends on it. A prompt that does not take a notice in time
+ * is let go of, and of each source only so many notices are under way; more of them are not told.
+ */
+#ifndef QREXEC_POLICY_NOTIFY_USER_H
+#define QREXEC_POLICY_NOTIFY_USER_H
+
+#include "libqrexec/base/charge.h"
+#include "policy-engine/policy-service.h"
+
+struct notice;
+
+struct notices {
+    struct notice *first;
+    struct ledger ledger;
+};
+
+#define NOTICES_NULL ((struct notices){.ledger = {.budget = 8}})
+void notices_deinit(struct notices *ns);
+
+/* If the verdict wants it, and there is somebody to tell. */
+void notify_user(struct notices *ns, const struct policy_domains *d,
+                 const struct policy_question *q, const struct policy_verdict *v);
+
+#endif
