@@ -382,6 +382,42 @@ static void the_end_of_it_refuses_who_waits(void **state)
     expect_text(fd, "");
 }
 
+/* The real policy daemon, by the link that is installed. */
+static void a_call_is_asked_about_from_end_to_end(void **state)
+{
+    static struct policy_stage p;
+    _cleanup_(freep) char *link = NULL, *answer = NULL, *twin = NULL;
+    struct user u = {.n = 0};
+    int slave, fd;
+
+    (void)state;
+    policy_begin(&p, "a.Ask * work personal ask notify=yes\n");
+    link = stage_path(&p.s, "/etc/qubes-rpc/policy.Ask");
+    twin = stage_path(&p.s, "/etc/qubes-rpc/policy.Notify");
+    assert_int_equal(symlink("../../run/qubes/policy-agent.sock", link), 0);
+    assert_int_equal(symlink("../../run/qubes/policy-agent.sock", twin), 0);
+    u.s.root = p.s.root;
+    slave = open_terminal(&u.terminal);
+    u.agent = start(&u, (const char *const[]){"--terminal", NULL}, slave);
+    close(slave);
+    expect_seen(&u, "/run/qubes/policy-agent.sock).\r\n");
+    expect_answer(&p, REQUEST("work", "nobody", "a.None"), DENY);
+    expect_seen(&u, "denied: a.None+: work -> nobody\r\n");
+    fd = caller_begin(&p, REQUEST("work", "personal", "a.Ask+x"));
+    expect_seen(&u, "refuses: ");
+    (void)poll(NULL, 0, DEAF_MS);
+    types(&u, "1\n");
+    answer = policy_read(&p, fd);
+    assert_non_null(strstr(answer, "result=allow\n"));
+    expect_seen(&u, "allowed: a.Ask+x: work -> personal\r\n");
+    close(fd);
+    assert_int_equal(kill(u.agent, SIGTERM), 0);
+    assert_int_equal(spawn_wait(u.agent), 0);
+    expect_answer(&p, REQUEST("work", "personal", "a.Ask"), DENY);
+    close(u.terminal);
+    policy_end(&p);
+}
+
 static void it_does_not_start_where_it_cannot_ask(void **state)
 {
     static const struct {
@@ -424,6 +460,7 @@ int main(void)
         cmocka_unit_test(there_is_a_limit_to_those_who_wait),
         cmocka_unit_test(a_terminal_that_is_gone_ends_it),
         cmocka_unit_test(the_end_of_it_refuses_who_waits),
+        cmocka_unit_test(a_call_is_asked_about_from_end_to_end),
         cmocka_unit_test(it_does_not_start_where_it_cannot_ask),
     };
 
