@@ -69,24 +69,36 @@ int method_vm_state(struct call *c)
 
 /* ---- Making and removing ---- */
 
-/* KEY=VALUE of words joined by single blanks. */
-static bool word_value(const char *words, const char *key, char *buf, size_t size)
-{
-    size_t n = strlen(key);
+/* What Create says of the new domain. */
+struct words {
+    char name[128], label[64];
+    bool elsewhere; /* a pool that is not there is named */
+};
 
-    for (const char *p = words; p; p = strchr(p, ' ') ? strchr(p, ' ') + 1 : NULL)
-        if (strncmp(p, key, n) == 0 && p[n] == '=')
-            return format(buf, size, "%.*s", (int)strcspn(p + n + 1, " "), p + n + 1) == 0;
-    return false;
+static bool take_word(char *word, bool pools, struct words *w)
+{
+    char *value = strchr(word, '=');
+
+    if (!value || !value[1])
+        return false;
+    *value++ = 0;
+    if (str_equal(word, "name"))
+        return !*w->name && !format(w->name, sizeof(w->name), "%s", value);
+    if (str_equal(word, "label"))
+        return !*w->label && !format(w->label, sizeof(w->label), "%s", value);
+    w->elsewhere |= !str_equal(value, "local");
+    return pools && (str_equal(word, "pool") || str_starts(word, "pool:"));
 }
 
-static bool words_known(const char *words, bool pools)
+/* KEY=VALUE joined by single blanks, each key once; cuts the text up. */
+static bool take_words(char *text, bool pools, struct words *w)
 {
-    for (const char *p = words; p; p = strchr(p, ' ') ? strchr(p, ' ') + 1 : NULL)
-        if (!str_starts(p, "name=") && !str_starts(p, "label=") &&
-            !(pools && (str_starts(p, "pool=") || str_starts(p, "pool:"))))
+    char *word;
+
+    while ((word = strsep(&text, " ")))
+        if (!take_word(word, pools, w))
             return false;
-    return true;
+    return *w->name && *w->label;
 }
 
 static int set_checked(struct call *c, struct domain *d, const char *name, const char *value)
@@ -104,10 +116,9 @@ static int set_template(struct call *c, struct domain *d)
     struct property_text text;
 
     if (d->class != CLASS_APP && d->class != CLASS_DISP)
-        return *c->argument && d->class != CLASS_STANDALONE
-                   ? refuse(c->refusal, "QubesValueError", "a %s has no template",
-                            class_name(d->class))
-                   : 0;
+        return *c->argument ? refuse(c->refusal, "QubesValueError", "a %s has no template",
+                                     class_name(d->class))
+                            : 0;
     property_value(&c->s->domains, NULL, global, &text);
     if (!*c->argument && !text.s[0])
         return refuse(c->refusal, "QubesValueError", "no template is given, and %s is not set",
@@ -140,28 +151,38 @@ static int check_name(const struct call *c, const char *name)
     return 0;
 }
 
-int method_vm_create(struct call *c)
+static int create(struct call *c, bool pools)
 {
     _cleanup_(domain_freep) struct domain *d = NULL;
-    static const char *const event[] = {NULL};
-    char name[128], label[64];
+    struct words w = {.elsewhere = false};
     enum domain_class class;
     int r;
 
     if (class_parse(c->verb, &class) || class == CLASS_ADMIN)
         return refuse(c->refusal, "QubesValueError", "no such class: '%s'", c->verb);
-    if (!word_value(c->payload, "name", name, sizeof(name)) ||
-        !word_value(c->payload, "label", label, sizeof(label)) || !words_known(c->payload, true))
+    if (!take_words(c->payload, pools, &w))
         return refuse(c->refusal, "ProtocolError", "the payload is not name=NAME label=LABEL");
-    r = check_name(c, name);
-    r = r ? r : domain_new(name, class, &d);
-    r = r ? r : fill_new(c, d, label);
+    if (w.elsewhere)
+        return refuse(c->refusal, "QubesException", "the only pool is 'local'");
+    r = check_name(c, w.name);
+    r = r ? r : domain_new(w.name, class, &d);
+    r = r ? r : fill_new(c, d, w.label);
     r = r ? r : records_add(c->s, d);
     if (r)
         return r;
     d = NULL;
-    spawner_event(c->s, name, "domain-create-on-disk", event);
+    spawner_event(c->s, w.name, "domain-create-on-disk", NULL);
     return 0;
+}
+
+int method_vm_create(struct call *c)
+{
+    return create(c, false);
+}
+
+int method_vm_create_in_pool(struct call *c)
+{
+    return create(c, true);
 }
 
 /* dom0 as DEST: what the caller's default is. */

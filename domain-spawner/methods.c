@@ -17,7 +17,7 @@ static const struct method methods[] = {
     {"admin.vm.List", "", DEST_ANY, ARG_NONE, ARG_NONE, method_vm_list},
     {"admin.vm.CurrentState", "", DEST_ANY, ARG_NONE, ARG_NONE, method_vm_state},
     {"admin.vm.Create.", CLASSES_MADE, DEST_DOM0, ARG_MAY, ARG_MUST, method_vm_create},
-    {"admin.vm.CreateInPool.", CLASSES_MADE, DEST_DOM0, ARG_MAY, ARG_MUST, method_vm_create},
+    {"admin.vm.CreateInPool.", CLASSES_MADE, DEST_DOM0, ARG_MAY, ARG_MUST, method_vm_create_in_pool},
     {"admin.vm.CreateDisposable", "", DEST_ANY, ARG_MAY, ARG_MAY, method_create_disposable},
     {"admin.vm.Remove", "", DEST_ANY, ARG_NONE, ARG_NONE, method_vm_remove},
     {"admin.vm.Start", "", DEST_ANY, ARG_NONE, ARG_NONE, method_vm_start},
@@ -153,6 +153,8 @@ int methods_run(struct request *rq, const struct admin_request *a, struct buf *c
         !wire_text_copy(a->dest, dest, sizeof(dest)) ||
         !wire_text_copy(a->source, c.source, sizeof(c.source)))
         return refuse(refusal, "ProtocolError", "a word of the header is too long");
+    if (!domain_name_valid(c.source))
+        return refuse(refusal, "ProtocolError", "'%s' is no domain's name", c.source);
     if (strlen(payload) != a->payload.len)
         return refuse(refusal, "ProtocolError", "the payload holds a NUL");
     c.verb = "";

@@ -41,9 +41,10 @@ const struct method *method_find(bool internal, const char *name, const char **r
 int method_check(const struct method *m, const struct call *c, const char *name, const char *dest);
 
 /* methods-vm.c */
-method_fn method_vm_list, method_vmclass_list, method_vm_state, method_vm_create, method_vm_remove,
-    method_create_disposable, method_lease_disposable, method_vm_start, method_vm_shutdown,
-    method_vm_kill, method_vm_pause, method_events, method_stats;
+method_fn method_vm_list, method_vmclass_list, method_vm_state, method_vm_create,
+    method_vm_create_in_pool, method_vm_remove, method_create_disposable, method_lease_disposable,
+    method_vm_start, method_vm_shutdown, method_vm_kill, method_vm_pause, method_events,
+    method_stats;
 /* methods-property.c */
 method_fn method_property, method_global_property;
 /* methods-tag.c */
