@@ -210,21 +210,6 @@ static uint32_t get_u32(const unsigned char *p)
     return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-static const char *error_text(uint32_t error)
-{
-    switch (error) {
-    case EEXIST: return "it exists there already";
-    case EILSEQ: return "its name is not allowed there";
-    case ENOLINK: return "a link that could point out";
-    case ENAMETOOLONG: return "its name is too long there";
-    case ENOTDIR: return "a file or link is there in place of a directory";
-    case EDQUOT: return "over a limit of that domain";
-    case EREMOTEIO:
-    case FILECOPY_E_CUT: return "the stream ended early";
-    default: return strerror((int)error);
-    }
-}
-
 /* The name that the answer is about; "" where it has none. Cleaned for display. */
 static void read_name(int fd, char *buf, size_t size)
 {
@@ -255,7 +240,7 @@ static int read_answer(struct copy_sender *s)
         end_line(s);
         /* some receivers send the negative of it */
         log_error("the other domain refused%s%s%s: %s", *name ? " \"" : "", name, *name ? "\"" : "",
-                  error_text(error > INT32_MAX ? -error : error));
+                  filecopy_error_text(error > INT32_MAX ? -error : error));
         return COPY_E_FAILED;
     }
     if (get_u32(head + 8) != s->crc || get_u32(head + 12)) {

@@ -155,6 +155,23 @@ int filecopy_check_link(const char *name, const char *target)
     return 0;
 }
 
+const char *filecopy_error_text(uint32_t error)
+{
+    switch (error) {
+    case EEXIST: return "it exists already";
+    case EILSEQ: return "the name is not allowed";
+    case ENOLINK: return "a link that could point out of what is copied";
+    case ENAMETOOLONG: return "the name is too long";
+    case ENOENT: return "the directory for it is not there, or a link leads to nothing";
+    case ENOTDIR: return "a file or link is there in place of a directory";
+    case EINVAL: return "neither file, directory nor link, or with an impossible time";
+    case EDQUOT: return "over a limit";
+    case EREMOTEIO:
+    case FILECOPY_E_CUT: return "the stream ended early";
+    default: return strerror((int)error);
+    }
+}
+
 void filecopy_clean(char *text, size_t n)
 {
     for (size_t i = 0; i < n; i++)

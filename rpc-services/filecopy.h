@@ -35,6 +35,9 @@ int filecopy_check_link(const char *name, const char *target);
 /* Valid UTF-8 whose characters all are safe to show: the character rule of names and targets. */
 bool filecopy_is_safe_text(const char *text);
 
+/* The error of an answer, for people. */
+const char *filecopy_error_text(uint32_t error);
+
 /* For a terminal: bytes outside 0x20-0x7e and '"' become '_'. In place. */
 void filecopy_clean(char *text, size_t n);
 

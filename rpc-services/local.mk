@@ -80,3 +80,4 @@ copy-unlink:
 .PHONY: copy-links copy-unlink
 INSTALL_HOOKS += copy-links
 UNINSTALL_HOOKS += copy-unlink
+include rpc-services/tests.mk

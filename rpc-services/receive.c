@@ -256,9 +256,14 @@ static void put_u32(unsigned char *p, uint32_t v)
         p[i] = (unsigned char)(v >> (8 * i));
 }
 
+static const char *name_of(const struct receiver *r)
+{
+    return r->shown[0] ? r->shown : r->name;
+}
+
 static void answer(const struct receiver *r, int error)
 {
-    const char *name = r->shown[0] ? r->shown : r->name;
+    const char *name = name_of(r);
     unsigned char head[FILECOPY_ANSWER + 4] = {0};
     size_t n = strlen(name);
     int e;
@@ -283,8 +288,8 @@ int receive(struct receiver *r)
     if (!e && syncfs(r->dir) < 0)
         e = errno;
     if (e)
-        log_warning("%s: %s", r->shown[0] ? r->shown : r->name,
-                    e == FILECOPY_E_CUT ? "the stream ended early" : strerror(e));
+        log_warning("%s%s%s", name_of(r), *name_of(r) ? ": " : "",
+                    filecopy_error_text((uint32_t)e));
     answer(r, e);
     return e;
 }

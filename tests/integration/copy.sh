@@ -49,7 +49,7 @@ check $? "a single file is copied by its own name"
 grep -q 'sent 0/19532 KB' "$work/err"
 check $? "progress is told in KB"
 qvm-copy --without-progress tree/big 2>"$work/err"
-[ $? -eq 1 ] && grep -q 'exists there already' "$work/err"
+[ $? -eq 1 ] && grep -q 'refused "big": it exists already' "$work/err"
 check $? "nothing is overwritten, and the user is told"
 
 ln -s /etc/passwd tree/out
