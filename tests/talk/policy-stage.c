@@ -43,6 +43,19 @@ void policy_file(struct policy_stage *p, const char *path, const char *text)
     assert_int_equal(file_replace(full, text, strlen(text), 0644), 0);
 }
 
+/* The socket is there a moment before somebody listens. */
+static void wait_until_served(const struct stage *s)
+{
+    _cleanup_(freep) char *path = stage_path(s, "/run/qubes/policy.sock");
+    uint64_t deadline = clock_ms() + WAIT_MS;
+    int fd = -1;
+
+    while (unix_connect(path, &fd) && deadline_left(deadline) > 0)
+        (void)poll(NULL, 0, 5);
+    assert_true(fd >= 0);
+    close(fd);
+}
+
 static void start_daemon(struct policy_stage *p)
 {
     _cleanup_(freep) char *path = format_new("%s/policy-engine/qrexec-policy-daemon", build_dir());
@@ -59,7 +72,7 @@ static void start_daemon(struct policy_stage *p)
                                                    .parent_death_signal = SIGKILL},
                                    &p->s.daemon, NULL),
                      0);
-    expect_there(&p->s, "/run/qubes/policy.sock");
+    wait_until_served(&p->s);
 }
 
 void policy_begin(struct policy_stage *p, const char *policy)
