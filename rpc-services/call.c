@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 
 int call_start(const char *target, const char *service, int in, int out, pid_t *ret_pid)
 {
@@ -40,9 +41,13 @@ static pid_t start_feeder(int to, const void *prefix, size_t n, int from)
     if (pid)
         return pid;
     signal(SIGPIPE, SIG_DFL);
+    /* it may wait for a terminal when its command is killed */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     r = write_full(to, prefix, n);
     if (!r && from >= 0)
         r = copy_all(from, to);
+    if (r)
+        log_error("not all could be sent: %s", strerror(-r));
     _exit(r ? 1 : 0);
 }
 

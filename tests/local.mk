@@ -27,8 +27,10 @@ dist_check_SCRIPTS += tests/integration/lease.sh
 TESTS += tests/integration/lease.sh
 dist_check_SCRIPTS += tests/integration/demo.sh
 TESTS += tests/integration/demo.sh
-dist_check_SCRIPTS += tests/integration/copy.sh
-TESTS += tests/integration/copy.sh
+dist_check_SCRIPTS += tests/integration/rpc-copy.sh
+TESTS += tests/integration/rpc-copy.sh
+dist_check_SCRIPTS += tests/integration/rpc-open.sh
+TESTS += tests/integration/rpc-open.sh
 
 check_PROGRAMS += tests/talk/policy-daemon-test
 TESTS += tests/talk/policy-daemon-test

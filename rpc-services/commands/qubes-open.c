@@ -35,6 +35,20 @@ static bool has_argument(const char *pid, const char *word)
     return found;
 }
 
+/* Another one of us that waits for the same file would wait for us. */
+static bool is_one_of_us(const char *pid)
+{
+    char path[64], *text = NULL;
+    bool same;
+    size_t n;
+
+    if (format(path, sizeof(path), "/proc/%s/comm", pid) || file_read(path, 64, &text, &n))
+        return false;
+    same = str_equal(text, "qubes-open\n");
+    free(text);
+    return same;
+}
+
 /* A process with the word in its command line that is not one of us; 0: none. */
 static pid_t find_user(const char *word)
 {
@@ -44,7 +58,8 @@ static pid_t find_user(const char *word)
 
     while (d && (e = readdir(d)))
         if (isdigit((unsigned char)e->d_name[0]) && parse_u32(e->d_name, INT32_MAX, &pid) == 0 &&
-            (pid_t)pid != getpid() && (pid_t)pid != getppid() && has_argument(e->d_name, word))
+            (pid_t)pid != getpid() && (pid_t)pid != getppid() && has_argument(e->d_name, word) &&
+            !is_one_of_us(e->d_name))
             break;
         else
             pid = 0;

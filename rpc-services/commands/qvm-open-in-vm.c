@@ -80,81 +80,159 @@ static void copy_attributes(int from, int to, const struct stat *st)
     }
 }
 
+/*
+ * What comes back. It has no name before it is complete, so that nothing is left of a command that
+ * was killed; where the file system cannot do that, a name from the start.
+ */
 struct answer {
-    char path[PATH_SIZE]; /* the temporary file */
     int fd;
+    char path[PATH_SIZE]; /* "": no name yet */
+    char pattern[PATH_SIZE];
     bool beside; /* beside the original: it can take its place */
 };
 
-static int answer_open(const char *file, struct answer *ret)
+static void answer_deinit(struct answer *a)
 {
-    const char *base = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
-
-    ret->beside = true;
-    ret->fd = -1;
-    if (format(ret->path, sizeof(ret->path), "%.*s.%.200s.XXXXXX", (int)(base - file), file,
-               base) == 0)
-        ret->fd = mkostemp(ret->path, O_CLOEXEC);
-    if (ret->fd < 0) {
-        ret->beside = false;
-        (void)format(ret->path, sizeof(ret->path), "/tmp/file_edited_in_dvm.XXXXXX");
-        ret->fd = mkostemp(ret->path, O_CLOEXEC);
-    }
-    return ret->fd < 0 ? -errno : 0;
+    close_fd(&a->fd);
+    if (a->path[0])
+        unlink(a->path);
 }
 
-static int answer_take(const struct answer *a, const char *file, int original,
-                       const struct stat *st)
+static int answer_open_in(struct answer *a, const char *dir)
 {
-    copy_attributes(original, a->fd, st);
-    if (fsync(a->fd) < 0)
-        return -errno;
-    if (a->beside && rename(a->path, file) == 0)
+    a->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (a->fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT))
+        return a->fd < 0 ? -errno : 0;
+    memcpy(a->path, a->pattern, sizeof(a->path));
+    a->fd = mkostemp(a->path, O_CLOEXEC);
+    if (a->fd < 0)
+        a->path[0] = 0;
+    return a->fd < 0 ? -errno : 0;
+}
+
+/* file is absolute. */
+static int answer_open(struct answer *a, const char *file)
+{
+    char dir[PATH_SIZE];
+    const char *base = strrchr(file, '/') + 1;
+    int r = format(dir, sizeof(dir), "%.*s", (int)(base - file), file);
+
+    if (!r)
+        r = format(a->pattern, sizeof(a->pattern), "%s.%.200s.XXXXXX", dir, base);
+    if (!r)
+        r = answer_open_in(a, dir);
+    a->beside = r == 0;
+    if (!r)
         return 0;
-    log_error("%s cannot be written; the edited file is %s", file, a->path);
-    return a->beside ? -EACCES : 0;
+    r = format(a->pattern, sizeof(a->pattern), "/tmp/file_edited_in_dvm.XXXXXX");
+    return r ? r : answer_open_in(a, "/tmp");
 }
 
-static int finish(struct answer *a, const char *file, int original, const struct stat *st, int code)
+static int answer_name(struct answer *a)
 {
-    struct stat got;
+    char self[64];
+    int r = a->path[0] ? 0 : -EEXIST;
+
+    (void)format(self, sizeof(self), "/proc/self/fd/%d", a->fd);
+    for (int tries = 0; r == -EEXIST && tries < 100; tries++) {
+        /* a name that is free, as the C library makes them */
+        memcpy(a->path, a->pattern, sizeof(a->path));
+        r = mkostemp(a->path, O_CLOEXEC);
+        if (r < 0)
+            return -errno;
+        close(r);
+        unlink(a->path);
+        r = linkat(AT_FDCWD, self, AT_FDCWD, a->path, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+    }
+    if (r)
+        a->path[0] = 0;
+    return r;
+}
+
+static void sync_dir_of(const char *file)
+{
+    char dir[PATH_SIZE];
+    int fd;
+
+    if (format(dir, sizeof(dir), "%.*s", (int)(strrchr(file, '/') + 1 - file), file))
+        return;
+    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0)
+        (void)fsync(fd); /* the rename is done; a crash now shows the old or the new */
+    close_fd(&fd);
+}
+
+/* The file is still the one that was sent. */
+static bool is_unchanged(const char *file, const struct stat *sent)
+{
+    struct stat now;
+
+    return stat(file, &now) == 0 && now.st_dev == sent->st_dev && now.st_ino == sent->st_ino &&
+           now.st_size == sent->st_size && now.st_mtim.tv_sec == sent->st_mtim.tv_sec &&
+           now.st_mtim.tv_nsec == sent->st_mtim.tv_nsec;
+}
+
+/* 0, or 1 where the original is not what came back; told. */
+static int answer_take(struct answer *a, const char *file, int original, const struct stat *st)
+{
+    bool same = is_unchanged(file, st);
     int r;
 
-    if (code || fstat(a->fd, &got) < 0 || got.st_size == 0) {
-        unlink(a->path);
-        return code < 0 ? 1 : code;
+    copy_attributes(original, a->fd, st);
+    r = fsync(a->fd) < 0 ? -errno : answer_name(a);
+    if (r) {
+        log_error("the edited file could not be stored: %s", strerror(-r));
+        return 1;
     }
-    r = answer_take(a, file, original, st);
-    return r ? 1 : 0;
+    if (same && a->beside && rename(a->path, file) == 0) {
+        a->path[0] = 0;
+        sync_dir_of(file);
+        return 0;
+    }
+    log_error("%s %s; the edited file is %s", file,
+              same ? "cannot be written" : "was changed here meanwhile", a->path);
+    a->path[0] = 0; /* it stays */
+    return 1;
+}
+
+/* The file that is meant. 0; else the exit code, told. */
+static int find_file(const char *word, char **ret_path, int *ret_fd, struct stat *ret_st)
+{
+    _cleanup_(freep) char *path = realpath(word, NULL);
+    _cleanup_(closep) int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    int error = fd < 0 ? errno : 0;
+
+    if (!error && fstat(fd, ret_st) == 0 && S_ISREG(ret_st->st_mode)) {
+        *ret_path = take(path);
+        *ret_fd = take_fd(&fd);
+        return 0;
+    }
+    log_error("%s: %s", word, error ? strerror(error) : "neither a file nor a URL");
+    return error == EACCES ? 1 : usage(stderr, 2);
 }
 
 static int open_file(const char *target, const char *word, bool view_only)
 {
+    _cleanup_(answer_deinit) struct answer a = {.fd = -1};
+    _cleanup_(freep) char *file = NULL;
+    _cleanup_(closep) int fd = -1;
     unsigned char field[OPENINVM_FIELD];
-    _cleanup_(freep) char *file = realpath(word, NULL);
-    _cleanup_(closep) int fd = file ? open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
-    struct answer a = {.fd = -1};
-    struct stat st;
-    int r;
+    struct stat st, got;
+    int r = find_file(word, &file, &fd, &st);
 
-    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-        log_error("%s: %s", word, fd < 0 ? strerror(errno) : "neither a file nor a URL");
-        return usage(stderr, 2);
-    }
+    if (r)
+        return r;
     openinvm_put_name(field, word, view_only);
-    if (view_only) {
-        r = call_run(target, "qubes.OpenInVM", field, sizeof(field), fd, -1);
-        return r < 0 ? 1 : r;
-    }
-    r = answer_open(file, &a);
+    r = view_only ? 0 : answer_open(&a, file);
     if (r) {
         log_error("no place for the edited file, here or in /tmp: %s", strerror(-r));
         return 1;
     }
+    /* nothing that came is taken before the call has ended well */
     r = call_run(target, "qubes.OpenInVM", field, sizeof(field), fd, a.fd);
-    r = finish(&a, file, fd, &st, r);
-    close_fd(&a.fd);
-    return r;
+    if (r || view_only || fstat(a.fd, &got) < 0 || got.st_size == 0)
+        return r < 0 ? 1 : r;
+    return answer_take(&a, file, fd, &st);
 }
 
 int main(int argc, char **argv)

@@ -64,6 +64,21 @@ static int give_back(const char *path)
     return fd < 0 ? -errno : copy_all(fd, STDOUT_FILENO);
 }
 
+/* Nobody else will tell the person in front of this domain. */
+static void show_failure(const char *name)
+{
+    const char *x = getenv("DISPLAY"), *wayland = getenv("WAYLAND_DISPLAY");
+    _cleanup_(freep) char *text = format_new("Opening %s failed.", name);
+    char *zenity[] = {
+        (char *)"zenity", (char *)"--error", (char *)"--no-markup", (char *)"--text", text, NULL};
+    char *kdialog[] = {(char *)"kdialog", (char *)"--error", text, NULL};
+
+    if (!text || !((x && *x) || (wayland && *wayland)))
+        return;
+    if (run_program(zenity, -1, -1, -1) < 0)
+        (void)run_program(kdialog, -1, -1, -1);
+}
+
 static int serve(const char *dir, const char *name, bool view_only)
 {
     char path[OPENINVM_FIELD + 400], *argv[] = {(char *)"qubes-open", path, NULL};
@@ -80,10 +95,15 @@ static int serve(const char *dir, const char *name, bool view_only)
         return 1;
     }
     r = run_program(argv, -1, STDERR_FILENO, STDERR_FILENO);
-    if (r)
+    if (r) {
         log_error("opening %s failed: %s", name,
                   r < 0 ? strerror(-r) : "see the application's message");
-    if (sum_content(path, &after) || !is_changed(&before, &after))
+        show_failure(name);
+    }
+    r = sum_content(path, &after);
+    if (r)
+        log_error("%s cannot be read any more, so it counts as unchanged: %s", name, strerror(-r));
+    if (r || !is_changed(&before, &after))
         return 0;
     r = give_back(path);
     if (r)

@@ -4,20 +4,26 @@
 #include "rpc-services/child.h"
 #include "rpc-services/url.h"
 
+#include <errno.h>
 #include <signal.h>
 
-/* A line of at most URL_MAX bytes and white space around it. */
-static size_t read_line(char *buf, size_t size)
+/* Up to the end of the line or the stream. False: neither of them came within size bytes. */
+static bool read_line(char *buf, size_t size, size_t *ret)
 {
     size_t n = 0;
-    ssize_t got;
+    ssize_t got = 1;
+    char *nl = NULL;
 
-    while (n < size && (got = read(STDIN_FILENO, buf + n, size - n)) > 0) {
-        n += (size_t)got;
-        if (memchr(buf, '\n', n))
-            break;
+    while (!nl && got > 0 && n < size) {
+        got = read(STDIN_FILENO, buf + n, size - n);
+        if (got < 0 && errno == EINTR)
+            got = 1;
+        else if (got > 0)
+            n += (size_t)got;
+        nl = memchr(buf, '\n', n);
     }
-    return n;
+    *ret = nl ? (size_t)(nl - buf) : n;
+    return nl || got == 0;
 }
 
 static bool is_blank(char c)
@@ -28,7 +34,9 @@ static bool is_blank(char c)
 int main(int argc, char **argv)
 {
     static char buf[URL_MAX + 4096];
-    char *start = buf, *end, *nl, *open[] = {(char *)"qubes-open", NULL, NULL};
+    char *start = buf, *end, *open[] = {(char *)"qubes-open", NULL, NULL};
+    bool whole;
+    size_t n;
     int r;
 
     (void)argc;
@@ -37,15 +45,14 @@ int main(int argc, char **argv)
     if (fd_open_standard())
         return 1;
     log_open("qubes.OpenURL", LOG_TARGET_STDERR);
-    end = buf + read_line(buf, sizeof(buf) - 1);
-    nl = memchr(buf, '\n', (size_t)(end - buf));
-    end = nl ? nl : end;
+    whole = read_line(buf, sizeof(buf) - 1, &n);
+    end = buf + n;
     while (start < end && is_blank(*start))
         start++;
     while (end > start && is_blank(end[-1]))
         end--;
     *end = 0;
-    if (!url_is_safe(start, (size_t)(end - start))) {
+    if (!whole || !url_is_safe(start, (size_t)(end - start))) {
         static const char text[] = "Invalid URL\n";
 
         (void)write_full(STDERR_FILENO, text, sizeof(text) - 1);

@@ -126,8 +126,10 @@ int main(int argc, char **argv)
         log_error("no desktop entry %s.desktop in this domain", argv[1]);
         return 1;
     }
-    if (g_desktop_app_info_get_boolean(app, "DBusActivatable"))
+    if (g_desktop_app_info_get_boolean(app, "DBusActivatable")) {
+        g_object_unref(app);
         return activate(argv[1]);
+    }
     r = launch_and_wait(G_APP_INFO(app), NULL, &error);
     if (r < 0)
         log_error("cannot start %s: %s", argv[1], error ? error : "out of memory");
