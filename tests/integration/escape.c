@@ -45,11 +45,12 @@ static int try_all(void)
     size_t n = 0, open_ways = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
-        for (const struct way *w = tables[i]; w->name; w++, n++)
-            if (try_one(w->is_open)) {
-                printf("OPEN: %s\n", w->name);
-                open_ways++;
-            }
+        for (const struct way *w = tables[i]; w->name; w++, n++) {
+            bool is_open = try_one(w->is_open);
+
+            printf("%s: %s\n", is_open ? "OPEN" : "closed", w->name);
+            open_ways += is_open;
+        }
     printf("tried %zu ways, %zu closed\n", n, n - open_ways);
     return open_ways ? 1 : 0;
 }
