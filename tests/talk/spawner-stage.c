@@ -102,15 +102,15 @@ int stage_send(const struct stage *s, bool internal, const char *header, const c
     return fd;
 }
 
-/* One read; false at the end. */
-static bool more(int fd, struct bytes *b, uint64_t deadline)
+/* One read of at most max bytes; false at the end. */
+static bool more(int fd, struct bytes *b, size_t max, uint64_t deadline)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
     ssize_t n;
 
     if (poll(&p, 1, deadline_left(deadline)) <= 0)
         fail_msg("no more bytes in time (%zu so far)", b->len);
-    n = read(fd, b->data + b->len, sizeof(b->data) - 1 - b->len);
+    n = read(fd, b->data + b->len, size_min(max, sizeof(b->data) - 1 - b->len));
     if (n > 0)
         b->len += (size_t)n;
     b->data[b->len] = 0;
@@ -122,7 +122,7 @@ void stage_read(int fd, struct bytes *ret, int ms)
     uint64_t deadline = clock_ms() + (uint64_t)ms;
 
     ret->len = 0;
-    while (more(fd, ret, deadline))
+    while (more(fd, ret, SIZE_MAX, deadline))
         ;
     close(fd);
 }
@@ -133,7 +133,7 @@ void stage_read_until(int fd, struct bytes *ret, const void *end, size_t n)
 
     ret->len = 0;
     while (!(ret->len >= n && memcmp(ret->data + ret->len - n, end, n) == 0))
-        if (!more(fd, ret, deadline))
+        if (!more(fd, ret, 1, deadline)) /* what follows these bytes stays to be read */
             fail_msg("it ended after %zu bytes", ret->len);
 }
 
