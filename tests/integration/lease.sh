@@ -17,8 +17,9 @@ fail() { echo "not ok - $1"; bad=$((bad + 1)); }
 disposable() { qvm-ls --raw-list --running 2>/dev/null | grep '^disp[0-9]'; }
 no_disposable() { ! qvm-ls --raw-list 2>/dev/null | grep -q '^disp[0-9]'; }
 has_disposable() { disposable >/dev/null; }
-# Processes of the host whose command line has all the words, without shells of ours.
-find_process() { pgrep -f "$1" | grep -v "^$$\$"; }
+# Only this instance's: other tests run beside this one. A sandbox mounts parts of its instance.
+ours() { while read -r p; do grep -q "$QREXEC_ROOT" "/proc/$p/mountinfo" 2>/dev/null && echo "$p"; done; }
+services() { pgrep -f 'slee[p] 61' | ours; }
 
 start_call() {
     in_domain email 'exec qvm-run @dispvm "echo begun; exec sleep 61"' >"$QREXEC_ROOT/out" 2>&1 </dev/null &
@@ -36,18 +37,18 @@ killed() {
     if wait_for "the disposable's end" 5 no_disposable; then pass "$what: the disposable is gone"; else fail "$what: $name lives on"; qvm-kill "$name"; fi
     kill "$caller" 2>/dev/null
     wait "$caller" 2>/dev/null
-    if [ -z "$(pgrep -f 'slee[p] 61')" ]; then pass "$what: nothing of it runs"; else fail "$what: its process lives on"; fi
+    if [ -z "$(services)" ]; then pass "$what: nothing of it runs"; else fail "$what: its process lives on"; fi
     wait_for "email" 10 in_domain email true </dev/null || fail "$what: email does not work any more"
     out=$(in_domain email 'qvm-run @dispvm "echo again"' </dev/null 2>&1)
     if [ "$out" = again ]; then pass "$what: the next call works"; else fail "$what: the next call says: $out"; fi
     wait_for "the end of it" 5 no_disposable
 }
 
-daemon_of() { pgrep -f "qrexec-daemo[n] .* $1( |\$)"; }
+daemon_of() { pgrep -f "qrexec-daemo[n] .*--root=$QREXEC_ROOT .* $1( |\$)"; }
 # By the domain's own number: processes in its sandbox are children of its init.
 in_sandbox() {
     domid=$(qvm-prefs "$1" xid)
-    for p in $(pgrep -f "$2"); do
+    for p in $(pgrep -f "$2" | ours); do
         grep -qz "^VCHAN_DOMAIN=$domid\$" "/proc/$p/environ" 2>/dev/null && echo "$p"
     done
 }
@@ -64,7 +65,7 @@ kill_target_agent() { kill_all $(agent_of "$name"); }
 kill_relay() { kill_all $(in_sandbox "$name" 'qrexec-(agent|fork-serve[r])'); }
 kill_caller_daemon() { kill_all $(daemon_of email); }
 kill_target_daemon() { kill_all $(daemon_of "$name"); }
-kill_service() { kill_all $(pgrep -f 'slee[p] 61'); }
+kill_service() { kill_all $(services); }
 kill_init() { kill_all $(in_sandbox "$name" 'qrexec-domain-ini[t]'); }
 
 trap 'instance_stop >/dev/null 2>&1' EXIT
