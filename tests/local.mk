@@ -3,6 +3,7 @@ dist_check_SCRIPTS += %D%/layers
 TESTS += %D%/layers
 AM_TESTS_ENVIRONMENT = srcdir='$(abs_top_srcdir)'; builddir='$(abs_top_builddir)'; export srcdir builddir;
 EXTRA_DIST += %D%/summary
+include tests/xen/local.mk
 
 BASE_TESTS = tests/unit/base/buf-test tests/unit/base/ini-test tests/unit/base/io-test tests/unit/base/spawn-test \
 	tests/unit/base/util-test

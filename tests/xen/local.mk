@@ -1,0 +1,12 @@
+# Real Xen in an emulated machine: programs for it, and the targets. Not among TESTS: it needs
+# QEMU and packages of its own; .ci/run calls it.
+check_PROGRAMS += %D%/programs/elf-trim
+%C%_programs_elf_trim_SOURCES = %D%/programs/elf-trim.c
+%C%_programs_elf_trim_LDADD = libqrexec/libbase.la
+XEN_FILES = %D%/packages %D%/images %D%/machine %D%/vm-init %D%/vm-root-init %D%/dom0-init %D%/steps \
+	%D%/main.scenario
+EXTRA_DIST += $(XEN_FILES)
+
+check-xen: all %D%/programs/elf-trim
+	$(SHELL) $(top_srcdir)/tests/xen/machine $(abs_top_builddir) main
+.PHONY: check-xen
