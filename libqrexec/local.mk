@@ -34,14 +34,16 @@ noinst_LTLIBRARIES += %D%/libvchan.la
 	%D%/vchan/vchan.c %D%/vchan/vchan.h \
 	%D%/vchan/vchan-socket.c
 %C%_libvchan_la_LIBADD = %D%/libbase.la
+VCHAN_XEN_FILES = %D%/vchan/deaths-xen.c %D%/vchan/lives.c %D%/vchan/lives.h \
+	%D%/vchan/transport-xen.h %D%/vchan/vchan-xen.c %D%/vchan/xenstore.c %D%/vchan/xenstore.h
 if HAVE_XEN
 noinst_LTLIBRARIES += %D%/libvchan-xen.la
-%C%_libvchan_xen_la_SOURCES = %D%/vchan/vchan-xen.c
+%C%_libvchan_xen_la_SOURCES = $(VCHAN_XEN_FILES)
 %C%_libvchan_xen_la_CFLAGS = $(AM_CFLAGS) $(XENVCHAN_CFLAGS)
 %C%_libvchan_xen_la_LIBADD = $(XENVCHAN_LIBS)
 %C%_libvchan_la_LIBADD += %D%/libvchan-xen.la
 else
-EXTRA_DIST += %D%/vchan/vchan-xen.c
+EXTRA_DIST += $(VCHAN_XEN_FILES)
 endif
 
 # relay: base, wire, vchan

@@ -124,6 +124,6 @@ int main(int argc, char **argv)
     raise_files(&agent);
     r = run(&agent);
     if (r < 0)
-        log_error("control vchan: %s", strerror(-r));
+        log_error("control vchan: %s", vchan_error_text(r));
     return r < 0 ? 1 : r;
 }

@@ -108,7 +108,7 @@ _Noreturn void carry_run(const struct carry *c)
         r = connect_caller(c, &p.vchan);
     if (r) {
         log_error("call on port %u of domain %u: cannot connect: %s", c->port, c->domain,
-                  strerror(-r));
+                  vchan_error_text(r));
         _exit(1);
     }
     p.role = RELAY_SERVICE;

@@ -154,7 +154,7 @@ static int carry(const struct client_vm_options *o, const struct wire_peer *peer
         r = vchan_listen(peer->domain, peer->port, o->ring, &p.vchan);
     if (r) {
         log_error("data connection to domain %u, port %u: %s", peer->domain, peer->port,
-                  strerror(-r));
+                  vchan_error_text(r));
         return EXIT_NOT_REACHED;
     }
     p.role = RELAY_CALLER;

@@ -36,9 +36,10 @@ static void control_drop(struct agent *a, const char *why)
     buf_deinit(&c->in);
     buf_deinit(&c->out);
     clients_close(a);
+    watch_stop(&c->watch); /* the next descriptor may have the same number */
     r = vchan_reset(c->vchan);
     if (r) { /* the supervisor starts a new agent */
-        log_error("control vchan: cannot listen again: %s", strerror(-r));
+        log_error("control vchan: cannot listen again: %s", vchan_error_text(r));
         loop_quit(1);
     }
 }
@@ -249,7 +250,7 @@ static void control_turn(struct agent *a)
     if (!r && vchan_state(c->vchan) == VCHAN_CLOSED && more == 0)
         r = -EPIPE;
     if (r)
-        control_drop(a, r == -EPIPE ? "it went away" : strerror(-r));
+        control_drop(a, r == -EPIPE ? "it went away" : vchan_error_text(r));
     control_update(a, more > 0);
 }
 

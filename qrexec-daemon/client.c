@@ -96,7 +96,7 @@ static int carry_to_vm(const struct client_options *o, const struct wire_peer *p
     if (!r)
         r = vchan_listen(peer->domain, peer->port, 65536, &p.vchan);
     if (r) {
-        log_error("%s: data connection, port %u: %s", o->target, peer->port, strerror(-r));
+        log_error("%s: data connection, port %u: %s", o->target, peer->port, vchan_error_text(r));
         return CLIENT_EXIT_TROUBLE;
     }
     p.role = RELAY_CALLER;
@@ -212,7 +212,8 @@ static int carry_dom0(const struct client_options *o, const struct wire_peer *pe
         p.start_failed = start_dom0(o, &s, &run);
     r = vchan_connect(peer->domain, peer->port, &p.vchan);
     if (r) {
-        log_error("%s: data connection, port %u: %s", o->request.source, peer->port, strerror(-r));
+        log_error("%s: data connection, port %u: %s", o->request.source, peer->port,
+                  vchan_error_text(r));
         service_run_deinit(&run);
         return CLIENT_EXIT_NO_LINK;
     }

@@ -207,24 +207,39 @@ static int write_messages(struct control *c)
     return 0;
 }
 
+/* Nobody will come back here: the sockets go, and what calls hold. */
+static void lose_domain(struct daemon *d)
+{
+    log_info("%s: the domain is gone", d->name);
+    vchan_forget(d->domid);
+    loop_quit(d->ready_once ? 0 : 1);
+}
+
 static void turn(struct daemon *d)
 {
     struct control *c = &d->control;
     int r;
 
     if (!c->vchan) {
-        if (control_start(d))
+        r = control_start(d);
+        if (r == -EHOSTDOWN)
+            lose_domain(d);
+        else if (r)
             timer_set(&c->timer, 1000);
         return;
     }
     r = vchan_dispatch(c->vchan);
+    if (r == -EHOSTDOWN) {
+        lose_domain(d);
+        return;
+    }
     if (!r && vchan_state(c->vchan) != VCHAN_WAITING)
         r = read_messages(d);
     if (!r && c->vchan && vchan_state(c->vchan) == VCHAN_CONNECTED)
         r = write_messages(c);
     if (r && c->vchan) {
         note_trouble(c, r == -EPROTO);
-        lose_agent(d, r == -EPIPE ? "it closed" : strerror(-r));
+        lose_agent(d, r == -EPIPE ? "it closed" : vchan_error_text(r));
     }
     if (!c->vchan)
         timer_set(&c->timer, c->pause);

@@ -227,7 +227,7 @@ static int serve(struct daemon *d)
     if (!r)
         r = control_start(d);
     if (r) {
-        log_error("%s: cannot wait for its agent: %s", d->name, strerror(-r));
+        log_error("%s: cannot wait for its agent: %s", d->name, vchan_error_text(r));
         return EXIT_TROUBLE;
     }
     r = loop_run();

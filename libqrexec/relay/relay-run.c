@@ -358,7 +358,7 @@ static int on_vchan(struct driver *d)
     int r = vchan_dispatch(d->vchan);
 
     if (r)
-        log_warning("vchan: %s", strerror(-r));
+        log_warning("data connection: %s", vchan_error_text(r));
     if (r || (waiting && vchan_state(d->vchan) == VCHAN_CLOSED))
         return step(d, RELAY_EV_PEER_GONE);
     if (waiting && vchan_state(d->vchan) == VCHAN_CONNECTED)

@@ -1,7 +1,8 @@
 /*
  * What a transport has to offer. Only vchan.c calls these; see vchan.h for what they mean.
  *
- * All are mandatory and none blocks. A transport embeds struct vchan as its first member.
+ * None blocks. Those about deaths are NULL where a dead domain is the end of its sockets; all
+ * others are mandatory. A transport embeds struct vchan as its first member.
  */
 #ifndef QREXEC_VCHAN_TRANSPORT_H
 #define QREXEC_VCHAN_TRANSPORT_H
@@ -19,13 +20,25 @@ struct vchan_transport {
     short (*events)(const struct vchan *v, bool want_read, bool want_write);
     int (*timeout)(const struct vchan *v);
     int (*dispatch)(struct vchan *v);
+    void (*lose)(struct vchan *v);
     ssize_t (*read)(struct vchan *v, void *data, size_t n);
     ssize_t (*write)(struct vchan *v, const void *data, size_t n);
+
+    int (*deaths_new)(struct vchan_deaths **ret);
+    void (*deaths_free)(struct vchan_deaths *d);
+    int (*deaths_fd)(const struct vchan_deaths *d);
+    int (*deaths_follow)(struct vchan_deaths *d, uint32_t domain);
+    int (*deaths_dispatch)(struct vchan_deaths *d, vchan_death_fn fn, void *user);
+    void (*forget)(uint32_t domain);
 };
 
 struct vchan {
     const struct vchan_transport *transport;
     enum vchan_state state;
+};
+
+struct vchan_deaths {
+    const struct vchan_transport *transport;
 };
 
 extern const struct vchan_transport vchan_socket_transport;

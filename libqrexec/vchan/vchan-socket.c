@@ -371,6 +371,16 @@ static int socket_dispatch(struct vchan *v)
     return r;
 }
 
+/* What has arrived stays readable; behind it is the end. */
+static void socket_lose(struct vchan *v)
+{
+    struct socket_vchan *s = socket_vchan(v);
+
+    if (s->conn >= 0)
+        (void)shutdown(s->conn, SHUT_RDWR);
+    v->state = VCHAN_CLOSED;
+}
+
 /* What a failed or empty transfer means. */
 static ssize_t not_moved(struct vchan *v, ssize_t n)
 {
@@ -419,6 +429,7 @@ const struct vchan_transport vchan_socket_transport = {
     .events = socket_events,
     .timeout = socket_timeout,
     .dispatch = socket_dispatch,
+    .lose = socket_lose,
     .read = socket_read,
     .write = socket_write,
 };

@@ -2,37 +2,58 @@
  * The Xen transport: libxenvchan, and xenstore for finding each other.
  *
  * The server offers its rings under /local/domain/SERVER/data/vchan/CLIENT/PORT. The client waits
- * with xenstore watches on that place's event-channel key, on its own domid (save and restore
- * change it) and on the release of domains, then attaches and rings the event channel: only that
- * tells the server, which then removes the place. Neither end is told when the other's domain
- * dies, so both look every ten seconds. A domain cannot connect to itself.
+ * with one watch on that place's event-channel key, attaches, and rings the event channel: only
+ * that tells the server, which then removes the place. A domain cannot connect to itself.
+ *
+ * A process has one connection to xenstore for a vchan, and at most one watch in a VM, where all
+ * programs share a quota. So a client does not watch its own domid, which changes when the domain
+ * is saved and restored: such a wait ends with its owner's time limit. In dom0, which has no quota,
+ * both ends also watch for domains that end; then there are two sources of events, and the
+ * descriptor is an epoll descriptor over both.
+ *
+ * Setting up a server takes a transaction of xenstore (ten at a time in a domain) and grants (1,024
+ * pages in a domain). Where no transaction is to be had, it is tried again after a back-off: that
+ * server waits without rings. Where grants run out, smaller rings are taken. libxenvchan does not
+ * say which of the two it was, but what it logs does.
  */
 #include "libqrexec/base/io.h"
-#include "libqrexec/vchan/transport.h"
+#include "libqrexec/vchan/lives.h"
+#include "libqrexec/vchan/transport-xen.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <xenstore.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
 
 /* In this order: the former decides what Xen's own headers declare. */
 #include <xenctrl.h>
 
 #include <libxenvchan.h>
+#include <xentoollog.h>
 
-#define LOOK_MS 10000
+#define OFFER_MS      5000 /* for a place in xenstore */
+#define PAUSE_FIRST   1
+#define PAUSE_LONGEST 100
+#define DOMID_LAST    0x7fef /* the numbers above have other meanings */
+#define WATCH_PLACE   0U
+#define WATCH_ENDS    1U
+#define PAGE          4096
+#define RING_MOST     (1U << 20) /* the library takes no more */
 
 struct xen_vchan {
     struct vchan base;
-    uint32_t peer, port;
+    uint32_t own, peer, port;
     size_t ring;
     bool server;
-    struct libxenvchan *ctrl; /* NULL: a client that waits */
-    struct xs_handle *xs;     /* until connected */
-    xc_interface *xc;         /* to ask whether the event channel still has another end */
-    char path[128];           /* of the rings in xenstore */
-    char watched[160];        /* client: path/event-channel as watched now, or "" */
-    uint64_t look_at;         /* when to look whether the peer is alive */
+    bool gone;                      /* the peer's domain */
+    struct libxenvchan *ctrl;       /* NULL: a client that waits, a server without rings yet */
+    struct xenstore *xs;            /* in a VM until connected */
+    struct life life;               /* dom0: the peer's */
+    int both;                       /* dom0: epoll over xs and the event channel; else -1 */
+    char path[96];                  /* of the rings in xenstore */
+    uint64_t offer_until, offer_at; /* server without rings */
+    unsigned pause;                 /* ms */
 };
 
 static struct xen_vchan *xen_vchan(const struct vchan *v)
@@ -40,50 +61,64 @@ static struct xen_vchan *xen_vchan(const struct vchan *v)
     return (struct xen_vchan *)(uintptr_t)v;
 }
 
-static int read_domid(struct xs_handle *xs, uint32_t *ret)
+static int read_domid(struct xenstore *xs, uint32_t *ret)
 {
-    unsigned len;
-    _cleanup_(freep) char *text = xs_read(xs, XBT_NULL, "domid", &len);
+    char text[16];
+    int r = xenstore_read(xs, "domid", text, sizeof(text));
 
-    return text ? parse_u32(text, 0x7fff, ret) : -errno;
-}
-
-static void xs_closep(struct xs_handle **xs)
-{
-    if (*xs)
-        xs_close(*xs);
+    return r ? r : parse_u32(text, DOMID_LAST, ret);
 }
 
 static int xen_own_domain(uint32_t *ret)
 {
-    _cleanup_(xs_closep) struct xs_handle *xs = xs_open(0);
+    _cleanup_(xenstore_freep) struct xenstore *xs = NULL;
+    int r = xenstore_open(&xs);
 
-    return xs ? read_domid(xs, ret) : -errno;
+    return r ? r : read_domid(xs, ret);
+}
+
+static int event_fd(const struct xen_vchan *x)
+{
+    return libxenvchan_fd_for_select(x->ctrl);
+}
+
+static int watch_both(struct xen_vchan *x, int fd)
+{
+    struct epoll_event e = {.events = EPOLLIN};
+
+    return x->both >= 0 && epoll_ctl(x->both, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+/* The library would remove a server's place once more: by then it may be the next one's. */
+static void forget_place(struct xen_vchan *x)
+{
+    free(x->ctrl->xs_path);
+    x->ctrl->xs_path = NULL;
+}
+
+static void drop_ctrl(struct xen_vchan *x)
+{
+    if (!x->ctrl)
+        return;
+    if (x->both >= 0)
+        (void)epoll_ctl(x->both, EPOLL_CTL_DEL, event_fd(x), NULL);
+    libxenvchan_close(take(x->ctrl));
 }
 
 static void drop_xs(struct xen_vchan *x)
 {
-    if (x->xs)
-        xs_close(take(x->xs));
-}
-
-/* The library removes a server's place when it closes; a second removal harms nobody. */
-static void drop_ctrl(struct xen_vchan *x)
-{
-    if (x->ctrl)
-        libxenvchan_close(take(x->ctrl));
+    if (x->both >= 0 && x->xs)
+        (void)epoll_ctl(x->both, EPOLL_CTL_DEL, xenstore_fd(x->xs), NULL);
+    xenstore_free(take(x->xs));
 }
 
 static void xen_free(struct vchan *v)
 {
     struct xen_vchan *x = xen_vchan(v);
 
-    if (x->server && x->ctrl && x->xs)
-        xs_rm(x->xs, XBT_NULL, x->path);
     drop_ctrl(x);
     drop_xs(x);
-    if (x->xc)
-        xc_interface_close(x->xc);
+    close_fd(&x->both);
     free(x);
 }
 
@@ -93,9 +128,26 @@ static void xen_vchan_freep(struct xen_vchan **x)
         xen_free(&(*x)->base);
 }
 
+/* The watch comes before the look, so that no end passes unseen between them. */
+static int follow_peer(struct xen_vchan *x)
+{
+    int r;
+
+    if (x->own)
+        return 0;
+    x->both = epoll_create1(EPOLL_CLOEXEC);
+    if (x->both < 0)
+        return -errno;
+    r = lives_watch(x->xs, WATCH_ENDS);
+    if (!r)
+        r = life_begin(x->xs, x->peer, &x->life);
+    return r ? r : watch_both(x, xenstore_fd(x->xs));
+}
+
 static int xen_vchan_new(uint32_t peer, uint32_t port, bool server, struct xen_vchan **ret)
 {
     _cleanup_(xen_vchan_freep) struct xen_vchan *x = calloc(1, sizeof(*x));
+    int r;
 
     if (!x)
         return -ENOMEM;
@@ -104,43 +156,114 @@ static int xen_vchan_new(uint32_t peer, uint32_t port, bool server, struct xen_v
     x->peer = peer;
     x->port = port;
     x->server = server;
-    x->look_at = clock_ms() + LOOK_MS;
-    x->xs = xs_open(0);
-    if (!x->xs)
-        return -errno;
-    x->xc = xc_interface_open(NULL, NULL, 0); /* optional: without it a dead domain shows later */
-    *ret = take(x);
-    return 0;
+    x->both = -1;
+    r = xenstore_open(&x->xs);
+    if (!r)
+        r = read_domid(x->xs, &x->own);
+    if (!r && (x->own == peer || peer > DOMID_LAST))
+        r = -EINVAL;
+    if (!r)
+        r = format(x->path, sizeof(x->path), "/local/domain/%u/data/vchan/%u/%u",
+                   server ? x->own : peer, server ? peer : x->own, port);
+    if (!r)
+        r = follow_peer(x);
+    if (!r)
+        *ret = take(x);
+    return r;
 }
 
-static int set_path(struct xen_vchan *x)
-{
-    uint32_t own;
-    int r;
+/* ---- Server ---- */
 
-    r = read_domid(x->xs, &own);
+/* What libxenvchan's libraries say about a failure: for us, not for the user's terminal. */
+struct listener {
+    struct xentoollog_logger base; /* first */
+    int grants;                    /* errno of a grant that failed, 0 none */
+};
+
+static void on_message(struct xentoollog_logger *base, xentoollog_level level, int error,
+                       const char *context, const char *text, va_list args)
+{
+    (void)text;
+    (void)args;
+    if (level >= XTL_WARN && context && str_equal(context, "gntshr"))
+        ((struct listener *)base)->grants = error > 0 ? error : EIO;
+}
+
+static int check_device(const char *path)
+{
+    return access(path, R_OK | W_OK) < 0 ? -errno : 0;
+}
+
+/* Why the library could not set up a server: -ENOSPC grants, -EDQUOT xenstore, or what it needs. */
+static int why_no_server(const struct listener *l)
+{
+    int r = check_device("/dev/xen/evtchn");
+
+    if (!r)
+        r = check_device("/dev/xen/gntalloc");
     if (r)
         return r;
-    if (own == x->peer)
-        return -EINVAL;
-    return format(x->path, sizeof(x->path), "/local/domain/%u/data/vchan/%u/%u",
-                  x->server ? own : x->peer, x->server ? x->peer : own, x->port);
+    if (l->grants)
+        return l->grants == ENOMEM ? -ENOSPC : -l->grants;
+    return -EDQUOT;
 }
 
+/*
+ * Processes that are forked go without the rings: while one of them had them mapped, the peer
+ * would not be told that we are gone.
+ */
+static void keep_from_children(const struct libxenvchan *ctrl)
+{
+    const struct libxenvchan_ring *rings[] = {&ctrl->read, &ctrl->write};
+
+    (void)madvise(ctrl->ring, PAGE, MADV_DONTFORK);
+    for (size_t i = 0; i < ARRAY_SIZE(rings); i++)
+        if (1UL << rings[i]->order >= PAGE)
+            (void)madvise(rings[i]->buffer, 1UL << rings[i]->order, MADV_DONTFORK);
+}
+
+static int offer_rings(struct xen_vchan *x, size_t read_size, size_t write_size)
+{
+    struct listener l = {.base = {.vmessage = on_message}};
+
+    x->ctrl = libxenvchan_server_init(&l.base, (int)x->peer, x->path, read_size, write_size);
+    if (!x->ctrl)
+        return why_no_server(&l);
+    x->ctrl->blocking = 0;
+    keep_from_children(x->ctrl);
+    return watch_both(x, event_fd(x));
+}
+
+/* As large as wanted, or as the domain's grants allow; the last lies in the page that is shared. */
+static int offer_some_rings(struct xen_vchan *x)
+{
+    static const size_t smaller[] = {16384, 4096};
+    int r = offer_rings(x, x->ring, x->ring);
+
+    for (size_t i = 0; i < ARRAY_SIZE(smaller) && r == -ENOSPC; i++)
+        if (smaller[i] < x->ring)
+            r = offer_rings(x, smaller[i], smaller[i]);
+    return r == -ENOSPC ? offer_rings(x, 1024, 2048) : r;
+}
+
+/* What was refused for want of a transaction is tried again. */
 static int server_offer(struct xen_vchan *x)
 {
-    int r = set_path(x);
+    int r = offer_some_rings(x);
 
-    if (r)
+    if (r != -EDQUOT || !deadline_left(x->offer_until))
         return r;
-    errno = 0;
-    x->ctrl = libxenvchan_server_init(NULL, (int)x->peer, x->path, x->ring, x->ring);
-    if (!x->ctrl)
-        return errno ? -errno : -EIO;
-    x->ctrl->blocking = 0;
-    x->base.state = VCHAN_WAITING;
-    x->look_at = clock_ms() + LOOK_MS;
+    x->offer_at = clock_ms() + x->pause;
+    x->pause = x->pause * 2 < PAUSE_LONGEST ? x->pause * 2 : PAUSE_LONGEST;
     return 0;
+}
+
+static int server_start(struct xen_vchan *x)
+{
+    x->base.state = VCHAN_WAITING;
+    x->offer_until = clock_ms() + OFFER_MS;
+    x->pause = PAUSE_FIRST;
+    return server_offer(x);
 }
 
 static int xen_listen(uint32_t peer, uint32_t port, size_t ring, struct vchan **ret)
@@ -148,101 +271,90 @@ static int xen_listen(uint32_t peer, uint32_t port, size_t ring, struct vchan **
     _cleanup_(xen_vchan_freep) struct xen_vchan *x = NULL;
     int r;
 
+    if (ring > RING_MOST)
+        ring = RING_MOST;
     r = xen_vchan_new(peer, port, true, &x);
     if (r)
         return r;
     x->ring = ring;
-    r = server_offer(x);
-    if (r)
-        return r;
-    *ret = &take(x)->base;
-    return 0;
+    r = server_start(x);
+    if (!r)
+        *ret = &take(x)->base;
+    return r;
 }
 
 static int xen_reset(struct vchan *v)
 {
     struct xen_vchan *x = xen_vchan(v);
+    int r = 0;
 
     if (!x->server)
         return -EOPNOTSUPP;
     drop_ctrl(x);
     if (!x->xs)
-        x->xs = xs_open(0);
-    if (!x->xs)
-        return -errno;
-    return server_offer(x);
+        r = xenstore_open(&x->xs);
+    return r ? r : server_start(x);
 }
 
-/* Watches the place that belongs to our present domid. */
-static int client_watch(struct xen_vchan *x)
-{
-    char key[sizeof(x->watched)];
-    int r;
+/* ---- Client ---- */
 
-    r = set_path(x);
-    if (!r)
-        r = format(key, sizeof(key), "%s/event-channel", x->path);
-    if (r)
-        return r;
-    if (str_equal(key, x->watched))
-        return 0;
-    if (x->watched[0])
-        xs_unwatch(x->xs, x->watched, "rings");
-    x->watched[0] = 0;
-    if (!xs_watch(x->xs, key, "rings"))
-        return -errno;
-    memcpy(x->watched, key, sizeof(key));
-    return 0;
-}
-
-/* Attaches if the server's rings are there. Not there, or half there: wait on. */
+/*
+ * Attaches if the server's rings are there. Not there, half there, or left by a server that died:
+ * wait on, a new server's rings fire the watch.
+ */
 static int client_try(struct xen_vchan *x)
 {
-    unsigned len;
-    char *key;
-    int r;
+    struct listener l = {.base = {.vmessage = on_message}};
+    char key[sizeof(x->path) + 16], text[16];
+    int r = format(key, sizeof(key), "%s/event-channel", x->path);
 
-    r = client_watch(x);
+    if (!r)
+        r = xenstore_read(x->xs, key, text, sizeof(text));
     if (r)
-        return r;
-    key = xs_read(x->xs, XBT_NULL, x->watched, &len);
-    free(key);
-    if (!key)
-        return 0;
-    x->ctrl = libxenvchan_client_init(NULL, (int)x->peer, x->path);
+        return r == -ENOENT || r == -EACCES || r == -EMSGSIZE ? 0 : r;
+    x->ctrl = libxenvchan_client_init(&l.base, (int)x->peer, x->path);
     if (!x->ctrl)
         return 0;
     x->ctrl->blocking = 0;
     xenevtchn_notify(x->ctrl->event, x->ctrl->event_port);
     x->base.state = VCHAN_CONNECTED;
-    drop_xs(x);
-    return 0;
+    if (x->both < 0)
+        drop_xs(x);
+    else
+        (void)xenstore_unwatch(x->xs, key, WATCH_PLACE);
+    return watch_both(x, event_fd(x));
 }
 
 static int xen_connect(uint32_t peer, uint32_t port, struct vchan **ret)
 {
     _cleanup_(xen_vchan_freep) struct xen_vchan *x = NULL;
-    int r;
+    char key[sizeof(x->path) + 16];
+    int r = xen_vchan_new(peer, port, false, &x);
 
-    r = xen_vchan_new(peer, port, false, &x);
-    if (r)
-        return r;
-    /* a domain without the right to the latter notices by looking */
-    if (!xs_watch(x->xs, "domid", "domid"))
-        return -errno;
-    (void)xs_watch(x->xs, "@releaseDomain", "release");
-    r = client_try(x);
-    if (r)
-        return r;
-    *ret = &take(x)->base;
-    return 0;
+    if (!r)
+        r = check_device("/dev/xen/evtchn");
+    if (!r)
+        r = check_device("/dev/xen/gntdev");
+    if (!r)
+        r = format(key, sizeof(key), "%s/event-channel", x->path);
+    if (!r)
+        r = xenstore_watch(x->xs, key, WATCH_PLACE);
+    if (!r)
+        r = client_try(x);
+    if (!r)
+        *ret = &take(x)->base;
+    return r;
 }
+
+/* ---- Both ---- */
 
 static int xen_fd(const struct vchan *v)
 {
     const struct xen_vchan *x = xen_vchan(v);
 
-    return x->ctrl ? libxenvchan_fd_for_select(x->ctrl) : xs_fileno(x->xs);
+    if (x->both >= 0)
+        return x->both;
+    return x->ctrl ? event_fd(x) : xenstore_fd(x->xs);
 }
 
 /* The event channel tells of everything, wanted or not. */
@@ -254,9 +366,16 @@ static short xen_events(const struct vchan *v, bool want_read, bool want_write)
     return POLLIN;
 }
 
+static bool waits_for_rings(const struct xen_vchan *x)
+{
+    return x->base.state == VCHAN_WAITING && x->server && !x->ctrl;
+}
+
 static int xen_timeout(const struct vchan *v)
 {
-    return v->state == VCHAN_CLOSED ? -1 : deadline_left(xen_vchan(v)->look_at);
+    const struct xen_vchan *x = xen_vchan(v);
+
+    return waits_for_rings(x) ? deadline_left(x->offer_at) : -1;
 }
 
 static bool fd_readable(int fd)
@@ -266,41 +385,64 @@ static bool fd_readable(int fd)
     return poll(&p, 1, 0) > 0;
 }
 
-/* Connected: the event channel has another end. Not yet: xenstore knows the domain. */
-static bool peer_alive(struct xen_vchan *x)
-{
-    xc_evtchn_status_t status = {.dom = DOMID_SELF};
-
-    if (x->base.state == VCHAN_WAITING)
-        return x->peer == 0 || xs_is_domain_introduced(x->xs, x->peer);
-    if (!x->xc)
-        return true;
-    status.port = x->ctrl->event_port;
-    return xc_evtchn_status(x->xc, &status) < 0 || status.status == EVTCHNSTAT_interdomain;
-}
-
 static void take_state(struct xen_vchan *x)
 {
-    switch (libxenvchan_is_open(x->ctrl)) {
-    case 0: x->base.state = VCHAN_CLOSED; break;
-    case 1:
-        if (x->base.state == VCHAN_WAITING && x->xs) {
-            xs_rm(x->xs, XBT_NULL, x->path);
-            drop_xs(x);
-        }
-        x->base.state = VCHAN_CONNECTED;
-        break;
-    default: break;
-    }
+    int open = libxenvchan_is_open(x->ctrl);
+
+    if (open == 0)
+        x->base.state = VCHAN_CLOSED;
+    if (x->base.state != VCHAN_WAITING || open != 1)
+        return;
+    x->base.state = VCHAN_CONNECTED;
+    (void)xenstore_remove(x->xs, x->path);
+    forget_place(x);
+    if (x->both < 0)
+        drop_xs(x);
 }
 
-static int dispatch_waiting_client(struct xen_vchan *x)
+/* What is in the ring stays readable: its pages are ours as long as they are mapped. */
+static int peer_is_gone(struct xen_vchan *x)
 {
-    char **news;
+    bool waiting = x->base.state == VCHAN_WAITING;
 
-    while ((news = xs_check_watch(x->xs)))
-        free(news);
-    return client_try(x);
+    x->gone = true;
+    x->base.state = VCHAN_CLOSED;
+    return waiting ? -EHOSTDOWN : 0;
+}
+
+/*
+ * Without xenstore a connected vchan goes on; that its peer's domain ends is not noticed any more.
+ */
+static int take_news(struct xen_vchan *x)
+{
+    unsigned fired = 0;
+    int r = xenstore_dispatch(x->xs, &fired);
+
+    if (!r && fired & 1U << WATCH_ENDS)
+        r = life_look(x->xs, &x->life);
+    if (r == -EHOSTDOWN)
+        return peer_is_gone(x);
+    if (r && x->base.state == VCHAN_CONNECTED) {
+        drop_xs(x);
+        r = 0;
+    }
+    return r;
+}
+
+static int take_event(struct xen_vchan *x)
+{
+    errno = 0;
+    if (fd_readable(event_fd(x)) && libxenvchan_wait(x->ctrl) < 0)
+        return errno ? -errno : -EIO;
+    take_state(x);
+    return 0;
+}
+
+static int try_again(struct xen_vchan *x)
+{
+    if (!x->server)
+        return client_try(x);
+    return deadline_left(x->offer_at) ? 0 : server_offer(x);
 }
 
 static int xen_dispatch(struct vchan *v)
@@ -310,44 +452,53 @@ static int xen_dispatch(struct vchan *v)
 
     if (v->state == VCHAN_CLOSED)
         return 0;
-    if (!x->ctrl) {
-        r = dispatch_waiting_client(x);
-    } else {
-        if (fd_readable(libxenvchan_fd_for_select(x->ctrl)) && libxenvchan_wait(x->ctrl) < 0)
-            r = errno ? -errno : -EIO;
-        take_state(x);
-    }
-    if (!r && v->state != VCHAN_CLOSED && clock_ms() >= x->look_at) {
-        x->look_at = clock_ms() + LOOK_MS;
-        if (!peer_alive(x))
-            r = -EHOSTDOWN;
-    }
+    if (x->xs)
+        r = take_news(x);
+    if (!r && v->state != VCHAN_CLOSED)
+        r = x->ctrl ? take_event(x) : try_again(x);
     if (r)
         v->state = VCHAN_CLOSED;
     return r;
 }
 
-/* A ring counter that cannot be is the peer's doing, and ends the connection. */
+static void xen_lose(struct vchan *v)
+{
+    (void)peer_is_gone(xen_vchan(v));
+}
+
+/* A counter that cannot be is the peer's doing. The library takes such a ring for an empty one. */
+static bool counters_are_sane(const struct libxenvchan_ring *ring)
+{
+    uint32_t used = *(volatile uint32_t *)&ring->shr->prod - *(volatile uint32_t *)&ring->shr->cons;
+
+    return used <= 1U << ring->order;
+}
+
+/* -1 also where the peer wrote and left between the library's two looks. */
+static int read_ring(struct xen_vchan *x, void *data, int n)
+{
+    int got = libxenvchan_read(x->ctrl, data, (size_t)n);
+
+    if (got < 0 && libxenvchan_data_ready(x->ctrl) > 0)
+        got = libxenvchan_read(x->ctrl, data, (size_t)n);
+    return got;
+}
+
 static ssize_t xen_read(struct vchan *v, void *data, size_t n)
 {
     struct xen_vchan *x = xen_vchan(v);
-    int ready;
+    int got;
 
     if (!x->ctrl || v->state == VCHAN_WAITING)
         return v->state == VCHAN_CLOSED ? -EPIPE : 0;
-    ready = libxenvchan_data_ready(x->ctrl);
-    if (ready < 0 || ready > 1 << x->ctrl->read.order) {
+    if (!n)
+        return 0;
+    got = read_ring(x, data, (int)size_min(n, RING_MOST));
+    if (got > 0)
+        return got;
+    if (got < 0 || x->gone || !counters_are_sane(&x->ctrl->read))
         v->state = VCHAN_CLOSED;
-        return -EPIPE;
-    }
-    if (ready == 0) {
-        take_state(x);
-        return v->state == VCHAN_CLOSED && libxenvchan_data_ready(x->ctrl) <= 0 ? -EPIPE : 0;
-    }
-    ready = libxenvchan_read(x->ctrl, data, size_min(n, (size_t)ready));
-    if (ready < 0)
-        v->state = VCHAN_CLOSED;
-    return ready < 0 ? -EPIPE : ready;
+    return v->state == VCHAN_CLOSED ? -EPIPE : 0;
 }
 
 static ssize_t xen_write(struct vchan *v, const void *data, size_t n)
@@ -357,10 +508,12 @@ static ssize_t xen_write(struct vchan *v, const void *data, size_t n)
 
     if (v->state != VCHAN_CONNECTED)
         return v->state == VCHAN_CLOSED ? -EPIPE : 0;
-    put = libxenvchan_write(x->ctrl, data, size_min(n, 1 << 30));
-    if (put < 0)
+    if (!n)
+        return 0;
+    put = libxenvchan_write(x->ctrl, data, size_min(n, RING_MOST));
+    if (put < 0 || (put == 0 && !counters_are_sane(&x->ctrl->write)))
         v->state = VCHAN_CLOSED;
-    return put < 0 ? -EPIPE : put;
+    return v->state == VCHAN_CLOSED ? -EPIPE : put;
 }
 
 const struct vchan_transport vchan_xen_transport = {
@@ -374,6 +527,13 @@ const struct vchan_transport vchan_xen_transport = {
     .events = xen_events,
     .timeout = xen_timeout,
     .dispatch = xen_dispatch,
+    .lose = xen_lose,
     .read = xen_read,
     .write = xen_write,
+    .deaths_new = xen_deaths_new,
+    .deaths_free = xen_deaths_free,
+    .deaths_fd = xen_deaths_fd,
+    .deaths_follow = xen_deaths_follow,
+    .deaths_dispatch = xen_deaths_dispatch,
+    .forget = xen_forget,
 };

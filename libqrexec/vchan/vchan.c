@@ -96,6 +96,11 @@ int vchan_dispatch(struct vchan *v)
     return v->transport->dispatch(v);
 }
 
+void vchan_lose(struct vchan *v)
+{
+    v->transport->lose(v);
+}
+
 ssize_t vchan_read(struct vchan *v, void *data, size_t n)
 {
     return v->transport->read(v, data, n);
@@ -104,4 +109,70 @@ ssize_t vchan_read(struct vchan *v, void *data, size_t n)
 ssize_t vchan_write(struct vchan *v, const void *data, size_t n)
 {
     return v->transport->write(v, data, n);
+}
+
+const char *vchan_error_text(int error)
+{
+    switch (error) {
+    case -EHOSTDOWN: return "the other domain is gone";
+    case -ENOSPC:
+        return "this domain's grants are used up: end some calls, or raise the limit of "
+               "xen_gntalloc (/sys/module/xen_gntalloc/parameters/limit)";
+    case -EDQUOT:
+        return "this domain's share of xenstore is used up (transactions or nodes): end some "
+               "calls, or raise xenstored's quotas in dom0";
+    case -EPROTONOSUPPORT:
+        return "there is no such transport: QREXEC_TRANSPORT is xen or socket, and xen must have "
+               "been built";
+    default: return strerror(-error);
+    }
+}
+
+int vchan_deaths_new(struct vchan_deaths **ret)
+{
+    const struct vchan_transport *t;
+    struct vchan_deaths *d;
+    int r = choose(&t);
+
+    if (r)
+        return r;
+    if (t->deaths_new)
+        return t->deaths_new(ret);
+    d = calloc(1, sizeof(*d));
+    if (!d)
+        return -ENOMEM;
+    d->transport = t;
+    *ret = d;
+    return 0;
+}
+
+void vchan_deaths_free(struct vchan_deaths *d)
+{
+    if (d && d->transport->deaths_free)
+        d->transport->deaths_free(d);
+    else
+        free(d);
+}
+
+int vchan_deaths_fd(const struct vchan_deaths *d)
+{
+    return d->transport->deaths_fd ? d->transport->deaths_fd(d) : -1;
+}
+
+int vchan_deaths_follow(struct vchan_deaths *d, uint32_t domain)
+{
+    return d->transport->deaths_follow ? d->transport->deaths_follow(d, domain) : 0;
+}
+
+int vchan_deaths_dispatch(struct vchan_deaths *d, vchan_death_fn fn, void *user)
+{
+    return d->transport->deaths_dispatch ? d->transport->deaths_dispatch(d, fn, user) : 0;
+}
+
+void vchan_forget(uint32_t domain)
+{
+    const struct vchan_transport *t;
+
+    if (!choose(&t) && t->forget)
+        t->forget(domain);
 }

@@ -10,3 +10,9 @@ EXTRA_DIST += $(XEN_FILES)
 check-xen: all %D%/programs/elf-trim
 	$(SHELL) $(top_srcdir)/tests/xen/machine $(abs_top_builddir) main
 .PHONY: check-xen
+
+if HAVE_XEN
+check_PROGRAMS += %D%/programs/vchan-peer
+%C%_programs_vchan_peer_SOURCES = %D%/programs/vchan-peer.c
+%C%_programs_vchan_peer_LDADD = libqrexec/libvchan.la $(XENVCHAN_LIBS)
+endif
