@@ -1,7 +1,8 @@
 # Shipped configuration. A file that an administrator changed stays as it is.
 POLICY_FILES = 35-compat.policy 90-default.policy 90-admin-policy-default.policy README \
 	include/admin-policy-ro include/admin-policy-rwx
-EXTRA_DIST += %D%/pam.d/qrexec \
+VM_XEN_FILES = %D%/udev/99-qubes-xen.rules %D%/modules-load.d/qubes-xen.conf %D%/modprobe.d/qubes-xen.conf
+EXTRA_DIST += %D%/pam.d/qrexec $(VM_XEN_FILES) \
 	%D%/policy.d/35-compat.policy %D%/policy.d/90-default.policy %D%/policy.d/90-admin-policy-default.policy \
 	%D%/policy.d/README %D%/policy.d/include/admin-policy-ro %D%/policy.d/include/admin-policy-rwx
 
@@ -25,3 +26,22 @@ etc-remove:
 .PHONY: etc-files etc-remove
 INSTALL_HOOKS += etc-files
 UNINSTALL_HOOKS += etc-remove
+
+# A Xen VM: devices for group qubes, modules, their limits. Beside the VM side's programs in a tree
+# of its own, at their places with install-vm.
+vmsystemdir = $(vmroot)/lib
+install-vm-xen:
+	for f in $(VM_XEN_FILES); do \
+		case $$f in */udev/*) to=udev/rules.d ;; */modprobe.d/*) to=modprobe.d ;; *) to=modules-load.d ;; esac; \
+		$(MKDIR_P) "$(DESTDIR)$(vmsystemdir)/$$to" && \
+		$(INSTALL_DATA) "$(top_srcdir)/$$f" "$(DESTDIR)$(vmsystemdir)/$$to" || exit 1; \
+	done
+uninstall-vm-xen:
+	rm -f '$(DESTDIR)$(vmsystemdir)/udev/rules.d/99-qubes-xen.rules' \
+		'$(DESTDIR)$(vmsystemdir)/modprobe.d/qubes-xen.conf' \
+		'$(DESTDIR)$(vmsystemdir)/modules-load.d/qubes-xen.conf'
+	cd '$(DESTDIR)$(vmsystemdir)' && rmdir udev/rules.d udev modprobe.d modules-load.d 2>/dev/null; :
+.PHONY: install-vm-xen uninstall-vm-xen
+INSTALL_HOOKS += install-vm-xen
+UNINSTALL_HOOKS += uninstall-vm-xen
+install-vm-links: install-vm-xen

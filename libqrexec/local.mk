@@ -97,6 +97,15 @@ tests_unit_relay_relay_test_LDADD = libqrexec/librelay.la $(CMOCKA_LIBS)
 tests_unit_relay_relay_run_test_SOURCES = tests/unit/relay/relay-run-test.c tests/unit/test.h
 tests_unit_relay_relay_run_test_LDADD = libqrexec/librelay.la $(CMOCKA_LIBS)
 
+if HAVE_XEN
+check_PROGRAMS += tests/unit/vchan/xenstore-test
+TESTS += tests/unit/vchan/xenstore-test
+tests_unit_vchan_xenstore_test_SOURCES = tests/unit/vchan/xenstore-test.c tests/unit/test.h
+tests_unit_vchan_xenstore_test_LDADD = libqrexec/libvchan.la $(CMOCKA_LIBS)
+else
+EXTRA_DIST += tests/unit/vchan/xenstore-test.c
+endif
+
 # the event loop of the long-running programs
 noinst_LTLIBRARIES += %D%/libloop.la
 %C%_libloop_la_SOURCES = %D%/base/hangup.c %D%/base/hangup.h %D%/base/loop-main.c %D%/base/loop.h

@@ -90,9 +90,13 @@ void clients_resume(struct agent *a);
 void clients_flush(struct agent *a);
 void clients_connect(struct agent *a, const struct wire_connect *c);
 void clients_refuse(struct agent *a, const struct wire_ident *ident);
+/* The domain at the other end of that connection is gone: tells who carries it. */
+void clients_gone(struct agent *a, const struct wire_peer *peer);
 
 /* exec's cmdline is a C string. */
 void calls_start(struct agent *a, uint32_t type, const struct wire_exec *exec);
+/* As clients_gone(), for calls from that domain. */
+void calls_gone(struct agent *a, const struct wire_peer *peer);
 /* A child of ours has ended. */
 void calls_reap(struct agent *a, pid_t pid);
 void calls_deinit(struct agent *a);

@@ -17,8 +17,10 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #define MEMINFO_PID "/run/meminfo-writer.pid"
+#define GONE_SIZE   8 /* what a carrier is told: the caller's domain, port 0 */
 
 struct call {
     struct call *next, *prev;
@@ -29,6 +31,7 @@ struct call {
     int failed;                /* exit code of a command that cannot be started */
     struct session_wait *wait; /* waits for it */
     pid_t child;               /* carries it; 0 none */
+    int link;                  /* to the child: it is told when the caller's domain is gone */
     int server;                /* connection to a fork server, or -1 */
     struct watch watch;
     struct buf out; /* for the fork server */
@@ -53,6 +56,7 @@ static void call_free(struct call *c)
         c->next->prev = c->prev;
     watch_stop(&c->watch);
     close_fd(&c->server);
+    close_fd(&c->link);
     buf_deinit(&c->out);
     service_deinit(&c->service);
     free(c);
@@ -75,14 +79,20 @@ static void call_fork(struct call *c)
         .type = c->type,
         .domain = c->domain,
         .port = c->port,
-        .keep_fd = -1,
+        .keep_fd = -1, /* below */
         .who = log_who(),
         .files = c->agent->calls.files,
     };
-    pid_t pid = fork();
+    int pair[2] = {-1, -1}, r;
+    pid_t pid;
 
+    r = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
+    pid = r < 0 ? -1 : fork();
+    carry.keep_fd = pair[1];
     if (pid == 0)
         carry_run(&carry);
+    close_fd(&pair[1]);
+    c->link = pair[0];
     if (pid < 0) {
         log_error("call on port %u of domain %u: fork: %s", c->port, c->domain, strerror(errno));
         call_end(c);
@@ -147,7 +157,7 @@ static int server_message(struct call *c)
     int r;
 
     f.cmdline_len = (uint32_t)line.len + 1;
-    c->out = BUF_NULL(size);
+    c->out = BUF_NULL(size + GONE_SIZE);
     r = buf_reserve(&c->out, size, &p);
     if (r)
         return r;
@@ -289,7 +299,7 @@ static struct call *call_new(struct agent *a, uint32_t type, const struct wire_e
     c->domain = exec->domain;
     c->port = exec->port;
     c->epoch = a->control.epoch;
-    c->server = -1;
+    c->server = c->link = -1;
     c->next = a->calls.first;
     if (c->next)
         c->next->prev = c;
@@ -320,6 +330,31 @@ void calls_start(struct agent *a, uint32_t type, const struct wire_exec *exec)
     }
     if (!c->wait)
         call_go(c);
+}
+
+static void tell_gone(struct call *c)
+{
+    unsigned char bytes[GONE_SIZE];
+    struct wire_writer w = wire_writer(bytes, sizeof(bytes));
+
+    (void)wire_write_bare_peer(&w, c->domain, 0);
+    if (c->link >= 0) {
+        (void)send(c->link, bytes, sizeof(bytes), MSG_NOSIGNAL | MSG_DONTWAIT);
+    } else if (c->server >= 0) {
+        (void)buf_append(&c->out, bytes, sizeof(bytes)); /* no room: it was told before */
+        watch_set(&c->watch, c->server, POLLIN | POLLOUT);
+    } else { /* it waits for its session, and would find nobody */
+        call_end(c);
+    }
+}
+
+void calls_gone(struct agent *a, const struct wire_peer *peer)
+{
+    for (struct call *c = a->calls.first, *next; c; c = next) {
+        next = c->next;
+        if (c->domain == peer->domain && c->port == peer->port)
+            tell_gone(c);
+    }
 }
 
 void calls_reap(struct agent *a, pid_t pid)

@@ -14,7 +14,9 @@
 #include "libqrexec/wire/message.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <syslog.h>
 
 #define KEPT_FD 3
@@ -44,20 +46,34 @@ static int wait_time(const struct vchan *v, uint64_t deadline)
     return own >= 0 && own < left ? own : left;
 }
 
+/* Whether the caller's domain is gone. The end of who tells it says nothing. */
+static bool told_gone(struct pollfd *p)
+{
+    char byte;
+
+    if (!p->revents)
+        return false;
+    if (recv(p->fd, &byte, 1, MSG_DONTWAIT) > 0)
+        return true;
+    p->fd = -1;
+    return false;
+}
+
 static int connect_caller(const struct carry *c, struct vchan **ret)
 {
     _cleanup_(vchan_freep) struct vchan *v = NULL;
     uint64_t deadline = clock_ms() + RELAY_CONNECT_TIMEOUT_MS;
     int r = vchan_connect(c->domain, c->port, &v);
+    struct pollfd p[2] = {{.fd = -1}, {.fd = c->keep_fd < 0 ? -1 : KEPT_FD, .events = POLLIN}};
 
     while (!r && vchan_state(v) == VCHAN_WAITING) {
-        struct pollfd p = {.fd = vchan_fd(v), .events = vchan_events(v, true, false)};
-
+        p[0].fd = vchan_fd(v);
+        p[0].events = vchan_events(v, true, false);
         if (deadline_left(deadline) == 0)
             return -ETIMEDOUT;
-        if (poll(&p, 1, wait_time(v, deadline)) < 0 && errno != EINTR)
+        if (poll(p, 2, wait_time(v, deadline)) < 0 && errno != EINTR)
             return -errno;
-        r = vchan_dispatch(v);
+        r = told_gone(&p[1]) ? -EHOSTDOWN : vchan_dispatch(v);
     }
     if (!r)
         *ret = take(v);
@@ -112,6 +128,8 @@ _Noreturn void carry_run(const struct carry *c)
         _exit(1);
     }
     p.role = RELAY_SERVICE;
+    if (c->keep_fd >= 0)
+        p.gone_fd = fcntl(KEPT_FD, F_DUPFD_CLOEXEC, KEPT_FD);
     start(c, &p);
     r = relay_run(&p, &code);
     if (r)

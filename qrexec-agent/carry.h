@@ -14,7 +14,8 @@ struct carry {
     int failed;    /* it cannot be started: 127 or 125, else 0 */
     uint32_t type; /* MSG_EXEC_CMDLINE, MSG_JUST_EXEC */
     uint32_t domain, port;
-    int keep_fd;         /* stays open until the end, or -1 */
+    int keep_fd; /* a socket: stays open until the end; bytes there say that the caller's domain is
+                    gone. -1 none */
     const char *who;     /* for the log */
     struct rlimit files; /* what the program gets */
 };

@@ -145,7 +145,8 @@ static int start_program(char **argv, struct relay_params *p)
     return r;
 }
 
-static int carry(const struct client_vm_options *o, const struct wire_peer *peer)
+/* agent: told what the other end's domain does; its own end, by a restart, tells nothing. */
+static int carry(const struct client_vm_options *o, const struct wire_peer *peer, int agent)
 {
     struct relay_params p = RELAY_PARAMS_NULL;
     int code, r = relay_prepare();
@@ -158,6 +159,7 @@ static int carry(const struct client_vm_options *o, const struct wire_peer *peer
         return EXIT_NOT_REACHED;
     }
     p.role = RELAY_CALLER;
+    p.gone_fd = fcntl(agent, F_DUPFD_CLOEXEC, 3);
     p.err_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     p.in_fd = STDIN_FILENO;
     p.out_fd = o->stdin_socket ? STDIN_FILENO : STDOUT_FILENO;
@@ -168,13 +170,14 @@ static int carry(const struct client_vm_options *o, const struct wire_peer *peer
     r = o->program ? start_program(o->program, &p) : 0;
     if (r) {
         log_error("%s: %s", o->program[0], strerror(-r));
+        close_fd(&p.gone_fd);
         vchan_free(p.vchan);
         return EXIT_NO_PROGRAM;
     }
     r = relay_run(&p, &code);
     if (r)
-        log_error("%s", r > 0 ? relay_error_text(r) : strerror(-r));
-    return r == RELAY_E_CONNECT ? EXIT_NOT_REACHED : code;
+        log_error("call to %s: %s", o->target, r > 0 ? relay_error_text(r) : strerror(-r));
+    return r == RELAY_E_CONNECT || r == RELAY_E_GONE_EARLY ? EXIT_NOT_REACHED : code;
 }
 
 static int call(const struct client_vm_options *o)
@@ -201,7 +204,7 @@ static int call(const struct client_vm_options *o)
         fputs("Request refused\n", stderr);
         return EXIT_REFUSED;
     }
-    return carry(o, &peer);
+    return carry(o, &peer, agent);
 }
 
 int main(int argc, char **argv)

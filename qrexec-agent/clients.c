@@ -276,6 +276,21 @@ void clients_refuse(struct agent *a, const struct wire_ident *ident)
         log_info("the daemon refused %.32s, which is not there", ident->bytes);
 }
 
+/*
+ * Told by the same eight bytes as where to connect, with port 0. The client ends by itself, and
+ * with its connection the call. One that takes no bytes has eight unread already.
+ */
+void clients_gone(struct agent *a, const struct wire_peer *peer)
+{
+    unsigned char bytes[8];
+    struct wire_writer w = wire_writer(bytes, sizeof(bytes));
+
+    (void)wire_write_bare_peer(&w, peer->domain, 0);
+    for (struct client *c = a->clients.first; c; c = c->next)
+        if (c->state == CLIENT_CONNECTED && c->domain == peer->domain && c->port == peer->port)
+            (void)send(c->fd, bytes, sizeof(bytes), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 void clients_flush(struct agent *a)
 {
     for (struct client *c = a->clients.first, *next; c; c = next) {

@@ -137,12 +137,28 @@ static int on_connect(struct agent *a, struct wire_reader *r)
     return e;
 }
 
+/* Its word is about a domain, not about a request. */
+static void on_gone(struct agent *a, const struct wire_ident *ident)
+{
+    struct wire_peer peer;
+
+    if (wire_read_gone(ident, &peer)) {
+        log_warning("daemon: a word about a domain that is gone makes no sense and is ignored");
+        return;
+    }
+    vchan_forget(peer.domain);
+    clients_gone(a, &peer);
+    calls_gone(a, &peer);
+}
+
 static int on_refused(struct agent *a, struct wire_reader *r)
 {
     struct wire_ident ident;
     int e = wire_read_refused(r, &ident);
 
-    if (!e)
+    if (!e && wire_ident_says_gone(&ident))
+        on_gone(a, &ident);
+    else if (!e)
         clients_refuse(a, &ident);
     return e;
 }

@@ -14,8 +14,10 @@ static int connect_caller(struct call *m)
     struct running_call *c = running_call_of(m);
     int r = control_send_connect(c->daemon, c->domain, c->port, &c->request.ident);
 
-    if (!r)
+    if (!r) {
         (void)pending_close(&c->daemon->pending, &c->pending);
+        deaths_follow(c->daemon, c->domain, c->port);
+    }
     return r;
 }
 

@@ -36,7 +36,7 @@ static int finish(const struct client_options *o, int r, int code)
 {
     if (r) {
         log_error("%s: %s", o->target, r > 0 ? relay_error_text(r) : strerror(-r));
-        return r == RELAY_E_CONNECT ? CLIENT_EXIT_TROUBLE : code;
+        return r == RELAY_E_CONNECT || r == RELAY_E_GONE_EARLY ? CLIENT_EXIT_TROUBLE : code;
     }
     return o->no_exit_code ? 0 : code;
 }
@@ -231,7 +231,7 @@ static int carry_dom0(const struct client_options *o, const struct wire_peer *pe
     if (r)
         log_error("call of %s to dom0: %s", o->request.source,
                   r > 0 ? relay_error_text(r) : strerror(-r));
-    if (r == RELAY_E_CONNECT)
+    if (r == RELAY_E_CONNECT || r == RELAY_E_GONE_EARLY)
         return CLIENT_EXIT_NO_LINK;
     return o->no_exit_code && !r ? 0 : code;
 }

@@ -106,6 +106,8 @@ static int on_exec(struct client *c, uint32_t type, struct wire_reader *r)
         e = pass_on(c, type, x.cmdline);
     if (e)
         (void)ports_release(&d->ports, c->domain, c->port);
+    else
+        deaths_follow(d, c->domain, c->port);
     c->served = e == 0;
     return e;
 }
@@ -145,6 +147,7 @@ static int on_connect(struct client *c, struct wire_reader *r)
             (void)ports_release(&d->ports, c->domain, c->port);
         return e;
     }
+    deaths_follow(d, c->domain, c->port);
     c->served = true;
     c->call = call;
     calls_claim(call, c->domain, c->port);

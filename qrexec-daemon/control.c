@@ -86,6 +86,13 @@ void control_send_refused(struct daemon *d, const struct wire_ident *ident)
     (void)send_message(d, &w, e); /* without an agent there is nobody to tell */
 }
 
+void control_send_gone(struct daemon *d, uint32_t domain, uint32_t port)
+{
+    struct wire_ident ident = wire_gone_ident(domain, port);
+
+    control_send_refused(d, &ident);
+}
+
 static int on_hello(struct daemon *d, struct wire_reader *r)
 {
     unsigned char data[32];

@@ -225,6 +225,8 @@ static int serve(struct daemon *d)
     if (!r && !start.no_wait)
         timer_set(&startup, start.limit_ms);
     if (!r)
+        r = deaths_start(d);
+    if (!r)
         r = control_start(d);
     if (r) {
         log_error("%s: cannot wait for its agent: %s", d->name, vchan_error_text(r));
@@ -232,6 +234,7 @@ static int serve(struct daemon *d)
     }
     r = loop_run();
     control_stop(d);
+    deaths_stop(d);
     calls_deinit(d);
     timer_stop(&startup);
     return r;

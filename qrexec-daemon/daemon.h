@@ -4,6 +4,7 @@
  *   control.c   the domain's agent, over the control vchan
  *   clients.c   dom0's programs and other domains' daemons, over our socket
  *   calls.c     calls that the domain makes: the driver of call.c
+ *   deaths.c    other domains that end: the agent is told
  *
  * Nothing here blocks; daemon-main.c has the loop.
  */
@@ -54,6 +55,8 @@ struct daemon {
     uint64_t next_call; /* the last call's number, in the log */
     struct pending_table pending;
     struct ports ports;
+    struct vchan_deaths *deaths;
+    struct watch deaths_watch;
     uint64_t log_at, log_skipped; /* a domain cannot fill the log */
     unsigned log_tokens;
     bool ready_once;
@@ -69,6 +72,15 @@ int control_send_exec(struct daemon *d, uint32_t type, uint32_t domain, uint32_t
 int control_send_connect(struct daemon *d, uint32_t domain, uint32_t port,
                          const struct wire_ident *ident);
 void control_send_refused(struct daemon *d, const struct wire_ident *ident);
+
+/* The agent, that domain is gone, and the connection with that port (0: none was open). */
+void control_send_gone(struct daemon *d, uint32_t domain, uint32_t port);
+
+/* deaths.c */
+int deaths_start(struct daemon *d);
+void deaths_stop(struct daemon *d);
+/* The agent was told of a connection with that domain. */
+void deaths_follow(struct daemon *d, uint32_t domain, uint32_t port);
 
 /* clients.c */
 int clients_listen(struct daemon *d);

@@ -2,7 +2,7 @@
 noinst_LTLIBRARIES += %D%/libdaemon.la
 %C%_libdaemon_la_SOURCES = \
 	%D%/call.c %D%/call.h %D%/calls.c %D%/calls-carry.c %D%/calls-decide.c %D%/clients.c \
-	%D%/control.c %D%/daemon.h %D%/maker.c %D%/maker.h %D%/pending.c %D%/pending.h %D%/ports.c \
+	%D%/control.c %D%/daemon.h %D%/deaths.c %D%/maker.c %D%/maker.h %D%/pending.c %D%/pending.h %D%/ports.c \
 	%D%/ports.h %D%/program.c %D%/program.h %D%/running-call.h %D%/stream.c %D%/stream.h
 %C%_libdaemon_la_LIBADD = libqrexec/libvchan.la libqrexec/libwire.la libqrexec/libbase.la
 sbin_PROGRAMS += %D%/qrexec-daemon
@@ -31,12 +31,14 @@ TESTS += tests/unit/qrexec-daemon/call-test
 tests_unit_qrexec_daemon_call_test_SOURCES = tests/unit/qrexec-daemon/call-test.c tests/unit/test.h
 tests_unit_qrexec_daemon_call_test_LDADD = %D%/libdaemon.la $(CMOCKA_LIBS)
 
-DAEMON_UNIT_TESTS = tests/unit/qrexec-daemon/pending-test tests/unit/qrexec-daemon/ports-test
+DAEMON_UNIT_TESTS = tests/unit/qrexec-daemon/deaths-test tests/unit/qrexec-daemon/pending-test tests/unit/qrexec-daemon/ports-test
 DAEMON_TALK_TESTS = tests/talk/daemon-agent-test tests/talk/daemon-calls-test tests/talk/daemon-clients-test \
 	tests/talk/daemon-disposable-test tests/talk/client-test
 DAEMON_STAGE = tests/talk/daemon-stage.c tests/talk/daemon-stage.h tests/unit/test.h
 check_PROGRAMS += $(DAEMON_UNIT_TESTS) $(DAEMON_TALK_TESTS)
 TESTS += $(DAEMON_UNIT_TESTS) $(DAEMON_TALK_TESTS)
+tests_unit_qrexec_daemon_deaths_test_SOURCES = tests/unit/qrexec-daemon/deaths-test.c tests/unit/test.h
+tests_unit_qrexec_daemon_deaths_test_LDADD = %D%/libdaemon.la $(CMOCKA_LIBS)
 tests_unit_qrexec_daemon_pending_test_SOURCES = tests/unit/qrexec-daemon/pending-test.c tests/unit/test.h
 tests_unit_qrexec_daemon_pending_test_LDADD = %D%/libdaemon.la $(CMOCKA_LIBS)
 tests_unit_qrexec_daemon_ports_test_SOURCES = tests/unit/qrexec-daemon/ports-test.c tests/unit/test.h

@@ -91,6 +91,35 @@ int ports_allot(struct ports *p, uint32_t domain, uint32_t *ret)
     return r ? r : PORTS_E_NONE;
 }
 
+int ports_note(struct ports *p, uint32_t domain, uint32_t port)
+{
+    struct port_set *s = find_set(p, domain);
+    size_t bit = port - PORT_FIRST;
+    int r;
+
+    if (port < PORT_FIRST || port > PORT_LAST)
+        return -ERANGE;
+    r = s ? 0 : add_set(p, domain, &s);
+    while (!r && bit / WORD_BITS >= s->n_words)
+        r = grow(s);
+    if (!r)
+        s->words[bit / WORD_BITS] |= 1ULL << (bit % WORD_BITS);
+    return r;
+}
+
+bool ports_next(const struct ports *p, uint32_t domain, uint32_t *port)
+{
+    const struct port_set *s = find_set((struct ports *)(uintptr_t)p, domain);
+    size_t bit = *port < PORT_FIRST ? 0 : *port - PORT_FIRST + 1;
+
+    for (; s && bit < s->n_words * WORD_BITS; bit++)
+        if (s->words[bit / WORD_BITS] & 1ULL << (bit % WORD_BITS)) {
+            *port = PORT_FIRST + (uint32_t)bit;
+            return true;
+        }
+    return false;
+}
+
 bool ports_release(struct ports *p, uint32_t domain, uint32_t port)
 {
     struct port_set *s = find_set(p, domain);

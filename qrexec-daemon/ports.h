@@ -32,7 +32,14 @@ void ports_deinit(struct ports *p);
  * "Who does what in a call"). 0, PORTS_E_NONE, -ENOMEM.
  */
 int ports_allot(struct ports *p, uint32_t domain, uint32_t *ret);
-/* False: it was not allotted here. */
+/*
+ * A port towards that domain that its own daemon allotted. It is kept beside ours, the two never
+ * use the same, and released likewise. 0, -ERANGE, -ENOMEM.
+ */
+int ports_note(struct ports *p, uint32_t domain, uint32_t port);
+/* The first one above *port that is taken towards that domain; start with 0. False: no more. */
+bool ports_next(const struct ports *p, uint32_t domain, uint32_t *port);
+/* False: it was not taken. */
 bool ports_release(struct ports *p, uint32_t domain, uint32_t port);
 
 #endif

@@ -29,7 +29,7 @@
 
 #define ROUNDS 8 /* chunks of one source before the others have their turn */
 
-enum { P_VCHAN = RELAY_STREAMS, P_CHILD, P_SIGNAL, P_WATCH, P_COUNT };
+enum { P_VCHAN = RELAY_STREAMS, P_CHILD, P_SIGNAL, P_WATCH, P_GONE, P_COUNT };
 
 struct driver {
     struct relay_params *p;
@@ -57,6 +57,8 @@ const char *relay_error_text(int error)
     case RELAY_E_VERSION: return "the other side's protocol version is below 2";
     case RELAY_E_PROTOCOL: return "the other side broke the protocol";
     case RELAY_E_LOST: return "the connection was lost before the exit code";
+    case RELAY_E_GONE: return "the other domain is gone, before the exit code came";
+    case RELAY_E_GONE_EARLY: return "the other domain is gone, it did not connect";
     default: return "unknown error";
     }
 }
@@ -178,6 +180,7 @@ static void driver_deinit(struct driver *d)
         close_fd(&d->fds[i]);
     close_fd(&d->p->own_err_fd);
     close_fd(&d->p->watch_fd);
+    close_fd(&d->p->gone_fd);
     close_fd(&d->pidfd);
     close_fd(&d->signals);
     vchan_free(take(d->vchan));
@@ -429,6 +432,22 @@ static int on_watch(struct driver *d)
     return r;
 }
 
+/* What it sent is read to its end, as when it had closed. */
+static int on_gone(struct driver *d)
+{
+    bool waiting = vchan_state(d->vchan) == VCHAN_WAITING;
+    unsigned char bytes[8];
+    ssize_t got = read_some(d->p->gone_fd, bytes, sizeof(bytes));
+
+    if (got == -EAGAIN)
+        return 0;
+    close_fd(&d->p->gone_fd);
+    if (got <= 0)
+        return 0;
+    vchan_lose(d->vchan);
+    return waiting ? step(d, RELAY_EV_PEER_GONE) : 0;
+}
+
 static void poll_for(struct pollfd *p, int fd, short events)
 {
     *p = (struct pollfd){.fd = fd, .events = events};
@@ -458,6 +477,7 @@ static void fill(struct driver *d, struct pollfd p[static P_COUNT])
     poll_for(&p[P_SIGNAL], d->signals, POLLIN);
     if (still_connecting(d) && !d->watch_done)
         poll_for(&p[P_WATCH], d->p->watch_fd, POLLIN);
+    poll_for(&p[P_GONE], d->p->gone_fd, POLLIN);
 }
 
 /* Milliseconds to wait; -1 without end. */
@@ -505,6 +525,8 @@ static int handle(struct driver *d, const struct pollfd p[static P_COUNT], bool 
         r = on_child(d);
     if (!r && p[P_WATCH].revents)
         r = on_watch(d);
+    if (!r && p[P_GONE].revents)
+        r = on_gone(d);
     if (!r && still_connecting(d) && deadline_left(d->deadline) == 0)
         r = give_up(d);
     return r;
@@ -535,6 +557,14 @@ static int loop(struct driver *d)
     return r;
 }
 
+/* The same outcomes, with their reason. */
+static int name_outcome(const struct driver *d, int r)
+{
+    if (!vchan_is_gone(d->vchan))
+        return r;
+    return r == RELAY_E_CONNECT ? RELAY_E_GONE_EARLY : r == RELAY_E_LOST ? RELAY_E_GONE : r;
+}
+
 int relay_run(struct relay_params *p, int *ret_code)
 {
     struct driver *d = malloc(sizeof(*d));
@@ -547,7 +577,7 @@ int relay_run(struct relay_params *p, int *ret_code)
     if (!r)
         r = loop(d);
     if (!r)
-        r = relay_result(&d->relay, ret_code);
+        r = name_outcome(d, relay_result(&d->relay, ret_code));
     driver_deinit(d);
     free(d);
     return r;

@@ -24,6 +24,8 @@ enum relay_error {
     RELAY_E_VERSION,     /* the peer's version is below 2 */
     RELAY_E_PROTOCOL,    /* no hello, an unknown message, a length over the limit */
     RELAY_E_LOST,        /* the connection ended before the exit code was through */
+    RELAY_E_GONE,        /* likewise, because the peer's domain is gone */
+    RELAY_E_GONE_EARLY,  /* it went before it appeared */
 };
 const char *relay_error_text(int error);
 
@@ -48,7 +50,8 @@ struct relay_params {
     const char *prefix;          /* caller: goes out before in_fd's bytes */
     size_t prefix_len;
     unsigned connect_timeout_ms; /* for the peer to appear and say hello; 0: no limit */
-    int watch_fd;    /* -1, or: give up when its peer closes it before the data connection is up */
+    int watch_fd; /* -1, or: give up when its peer closes it before the data connection is up */
+    int gone_fd;  /* -1, or: bytes there say that the peer's domain is gone; its end says nothing */
     bool no_sigusr1; /* dom0's services: the switch of output to the stdin pair is not offered */
 };
 
@@ -58,6 +61,7 @@ struct relay_params {
                            .err_fd = -1,                                                           \
                            .own_err_fd = -1,                                                       \
                            .watch_fd = -1,                                                         \
+                           .gone_fd = -1,                                                          \
                            .connect_timeout_ms = RELAY_CONNECT_TIMEOUT_MS})
 
 /*

@@ -74,14 +74,12 @@ int xen_deaths_follow(struct vchan_deaths *d, uint32_t domain)
     return r;
 }
 
-/* From the end: fn may add, and what is taken out is replaced by the last. */
-int xen_deaths_dispatch(struct vchan_deaths *d, vchan_death_fn fn, void *user)
+/* From the end: what is taken out is replaced by the last. */
+static int look_at_all(struct xen_deaths *x, vchan_death_fn fn, void *user)
 {
-    struct xen_deaths *x = xen_deaths(d);
-    unsigned fired;
-    int r = xenstore_dispatch(x->xs, &fired);
+    int r = 0;
 
-    for (size_t i = x->n; !r && fired && i > 0; i--) {
+    for (size_t i = x->n; !r && i > 0; i--) {
         uint32_t domain = x->lives[i - 1].domain;
 
         r = life_look(x->xs, &x->lives[i - 1]);
@@ -91,6 +89,21 @@ int xen_deaths_dispatch(struct vchan_deaths *d, vchan_death_fn fn, void *user)
         x->lives[i - 1] = x->lives[--x->n];
         fn(user, domain);
     }
+    return r;
+}
+
+/* Again while more happened meanwhile. */
+int xen_deaths_dispatch(struct vchan_deaths *d, vchan_death_fn fn, void *user)
+{
+    struct xen_deaths *x = xen_deaths(d);
+    unsigned fired;
+    int r;
+
+    do {
+        r = xenstore_dispatch(x->xs, &fired);
+        if (!r && fired)
+            r = look_at_all(x, fn, user);
+    } while (!r && xenstore_has_news(x->xs));
     return r;
 }
 

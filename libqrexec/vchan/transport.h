@@ -35,6 +35,7 @@ struct vchan_transport {
 struct vchan {
     const struct vchan_transport *transport;
     enum vchan_state state;
+    bool gone; /* CLOSED, because the peer's domain is gone */
 };
 
 struct vchan_deaths {

@@ -24,6 +24,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 
 /* In this order: the former decides what Xen's own headers declare. */
@@ -32,9 +33,10 @@
 #include <libxenvchan.h>
 #include <xentoollog.h>
 
-#define OFFER_MS      5000 /* for a place in xenstore */
+#define OFFER_MS      5000  /* for a place in xenstore */
+#define LOCKED_MS     30000 /* for others that set up theirs */
 #define PAUSE_FIRST   1
-#define PAUSE_LONGEST 100
+#define PAUSE_LONGEST 50
 #define DOMID_LAST    0x7fef /* the numbers above have other meanings */
 #define WATCH_PLACE   0U
 #define WATCH_ENDS    1U
@@ -46,14 +48,13 @@ struct xen_vchan {
     uint32_t own, peer, port;
     size_t ring;
     bool server;
-    bool gone;                      /* the peer's domain */
-    struct libxenvchan *ctrl;       /* NULL: a client that waits, a server without rings yet */
-    struct xenstore *xs;            /* in a VM until connected */
-    struct life life;               /* dom0: the peer's */
-    int both;                       /* dom0: epoll over xs and the event channel; else -1 */
-    char path[96];                  /* of the rings in xenstore */
-    uint64_t offer_until, offer_at; /* server without rings */
-    unsigned pause;                 /* ms */
+    struct libxenvchan *ctrl; /* NULL: a client that waits, a server without rings yet */
+    struct xenstore *xs;      /* in a VM until connected */
+    struct life life;         /* dom0: the peer's */
+    int both;                 /* dom0: epoll over xs and the event channel; else -1 */
+    char path[96];            /* of the rings in xenstore */
+    uint64_t locked_until, offer_until, offer_at; /* server without rings */
+    unsigned pause;                               /* ms */
 };
 
 static struct xen_vchan *xen_vchan(const struct vchan *v)
@@ -222,10 +223,26 @@ static void keep_from_children(const struct libxenvchan *ctrl)
             (void)madvise(rings[i]->buffer, 1UL << rings[i]->order, MADV_DONTFORK);
 }
 
+/*
+ * libxenvchan 4.17 does not clear what it allocates, and where it fails before it came to xenstore
+ * it frees a path that it never set. The allocator hands out next what was given back last: make
+ * that zeroes.
+ */
+static void clear_next_allocation(void)
+{
+    struct libxenvchan *next = malloc(sizeof(*next));
+
+    if (next)
+        memset(next, 0, sizeof(*next));
+    __asm__ volatile("" : : "r"(next) : "memory"); /* this is not for nothing */
+    free(next);
+}
+
 static int offer_rings(struct xen_vchan *x, size_t read_size, size_t write_size)
 {
     struct listener l = {.base = {.vmessage = on_message}};
 
+    clear_next_allocation();
     x->ctrl = libxenvchan_server_init(&l.base, (int)x->peer, x->path, read_size, write_size);
     if (!x->ctrl)
         return why_no_server(&l);
@@ -246,12 +263,28 @@ static int offer_some_rings(struct xen_vchan *x)
     return r == -ENOSPC ? offer_rings(x, 1024, 2048) : r;
 }
 
+/*
+ * One at a time in a VM: all its servers write below the same nodes, so that of those at once one
+ * gets through and the others begin anew. In a VM the connection is a device that all have open.
+ * A lock that is never given back is passed over in the end.
+ */
+static bool may_offer(const struct xen_vchan *x)
+{
+    return flock(xenstore_fd(x->xs), LOCK_EX | LOCK_NB) == 0 || !deadline_left(x->locked_until);
+}
+
 /* What was refused for want of a transaction is tried again. */
 static int server_offer(struct xen_vchan *x)
 {
-    int r = offer_some_rings(x);
+    int r = -EAGAIN;
 
-    if (r != -EDQUOT || !deadline_left(x->offer_until))
+    if (may_offer(x)) {
+        r = offer_some_rings(x);
+        (void)flock(xenstore_fd(x->xs), LOCK_UN);
+        if (r == -EDQUOT && !x->offer_until)
+            x->offer_until = clock_ms() + OFFER_MS;
+    }
+    if (r != -EAGAIN && (r != -EDQUOT || !deadline_left(x->offer_until)))
         return r;
     x->offer_at = clock_ms() + x->pause;
     x->pause = x->pause * 2 < PAUSE_LONGEST ? x->pause * 2 : PAUSE_LONGEST;
@@ -261,7 +294,8 @@ static int server_offer(struct xen_vchan *x)
 static int server_start(struct xen_vchan *x)
 {
     x->base.state = VCHAN_WAITING;
-    x->offer_until = clock_ms() + OFFER_MS;
+    x->locked_until = clock_ms() + LOCKED_MS;
+    x->offer_until = 0;
     x->pause = PAUSE_FIRST;
     return server_offer(x);
 }
@@ -375,6 +409,8 @@ static int xen_timeout(const struct vchan *v)
 {
     const struct xen_vchan *x = xen_vchan(v);
 
+    if (v->state != VCHAN_CLOSED && x->xs && xenstore_has_news(x->xs))
+        return 0;
     return waits_for_rings(x) ? deadline_left(x->offer_at) : -1;
 }
 
@@ -405,7 +441,7 @@ static int peer_is_gone(struct xen_vchan *x)
 {
     bool waiting = x->base.state == VCHAN_WAITING;
 
-    x->gone = true;
+    x->base.gone = true;
     x->base.state = VCHAN_CLOSED;
     return waiting ? -EHOSTDOWN : 0;
 }
@@ -496,7 +532,7 @@ static ssize_t xen_read(struct vchan *v, void *data, size_t n)
     got = read_ring(x, data, (int)size_min(n, RING_MOST));
     if (got > 0)
         return got;
-    if (got < 0 || x->gone || !counters_are_sane(&x->ctrl->read))
+    if (got < 0 || x->base.gone || !counters_are_sane(&x->ctrl->read))
         v->state = VCHAN_CLOSED;
     return v->state == VCHAN_CLOSED ? -EPIPE : 0;
 }

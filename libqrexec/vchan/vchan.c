@@ -98,7 +98,13 @@ int vchan_dispatch(struct vchan *v)
 
 void vchan_lose(struct vchan *v)
 {
+    v->gone = true;
     v->transport->lose(v);
+}
+
+bool vchan_is_gone(const struct vchan *v)
+{
+    return v->gone;
 }
 
 ssize_t vchan_read(struct vchan *v, void *data, size_t n)

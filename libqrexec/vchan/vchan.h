@@ -60,7 +60,10 @@ enum vchan_state vchan_state(const struct vchan *v);
 int vchan_fd(const struct vchan *v);
 /* POLLIN and POLLOUT to wait for; want_*: what the owner could do now. */
 short vchan_events(const struct vchan *v, bool want_read, bool want_write);
-/* Milliseconds after which dispatch must be called without an event (a back-off); -1. */
+/*
+ * Milliseconds after which dispatch must be called without an event (a back-off, news that came
+ * beside others); -1.
+ */
 int vchan_timeout(const struct vchan *v);
 /*
  * Takes up what happened. 0, or negative errno when the vchan is lost (state is VCHAN_CLOSED):
@@ -70,6 +73,9 @@ int vchan_timeout(const struct vchan *v);
 int vchan_dispatch(struct vchan *v);
 /* The owner was told that the peer's domain is gone: as if the peer had closed. */
 void vchan_lose(struct vchan *v);
+
+/* Whether it was closed by that, told by vchan_lose() or noticed. */
+bool vchan_is_gone(const struct vchan *v);
 
 /* Bytes moved; 0: nothing now; -EPIPE: closed (read: and nothing left). */
 ssize_t vchan_read(struct vchan *v, void *data, size_t n);
@@ -89,9 +95,12 @@ int vchan_deaths_new(struct vchan_deaths **ret);
 void vchan_deaths_free(struct vchan_deaths *d);
 /* POLLIN; -1: none. */
 int vchan_deaths_fd(const struct vchan_deaths *d);
-/* Until its death, which is told once. -EHOSTDOWN: it is gone already. */
+/*
+ * Until its death, which is told once. -EHOSTDOWN: it is gone already. Dispatch afterwards: what
+ * happened meanwhile does not show in the descriptor.
+ */
 int vchan_deaths_follow(struct vchan_deaths *d, uint32_t domain);
-/* Calls fn for each domain that is gone; fn may follow others. */
+/* Calls fn for each domain that is gone; fn may not follow others. */
 int vchan_deaths_dispatch(struct vchan_deaths *d, vchan_death_fn fn, void *user);
 
 /* That domain is gone: removes what this domain's servers left for it. Nothing there is fine. */

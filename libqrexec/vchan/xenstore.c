@@ -109,12 +109,10 @@ static int peek_message(const struct xenstore *x, struct message *ret)
     return x->have - HEADER_SIZE >= ret->h.len;
 }
 
-static void drop_message(struct xenstore *x, const struct message *m)
+/* No more than one message is ever there. */
+static void drop_message(struct xenstore *x)
 {
-    size_t n = HEADER_SIZE + m->h.len;
-
-    memmove(x->in, x->in + n, x->have - n);
-    x->have -= n;
+    x->have = 0;
 }
 
 /* A path, then the token that came with the watch: one digit, each with its NUL. */
@@ -133,10 +131,21 @@ static int take_event(struct xenstore *x, const struct message *m)
     return 0;
 }
 
-/* Bytes that are there. 0: none now. */
+/*
+ * Bytes that are there, not beyond the message that they belong to: what is left has to show in
+ * the descriptor. 0: none now.
+ */
 static int fill(struct xenstore *x)
 {
-    ssize_t n = read(x->fd, x->in + x->have, sizeof(x->in) - x->have);
+    size_t all = HEADER_SIZE;
+    struct xsd_sockmsg h;
+    ssize_t n;
+
+    if (x->have >= HEADER_SIZE) {
+        memcpy(&h, x->in, HEADER_SIZE);
+        all += h.len; /* has been checked */
+    }
+    n = read(x->fd, x->in + x->have, all - x->have);
 
     if (n < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
@@ -185,7 +194,7 @@ static int take_messages(struct xenstore *x, const struct xsd_sockmsg *asked, st
             *ret = m;
             return 1;
         }
-        drop_message(x, &m);
+        drop_message(x);
     }
 }
 
@@ -207,6 +216,11 @@ int xenstore_dispatch(struct xenstore *x, unsigned *ret_fired)
     *ret_fired = x->fired;
     x->fired = 0;
     return 0;
+}
+
+bool xenstore_has_news(const struct xenstore *x)
+{
+    return x->fired != 0;
 }
 
 /* ---- Requests ---- */
@@ -302,7 +316,7 @@ static int request(struct xenstore *x, uint32_t type, const void *body, size_t n
     else
         memcpy(buf, m.body, m.h.len);
     *ret_len = r ? 0 : m.h.len;
-    drop_message(x, &m);
+    drop_message(x);
     return r;
 }
 

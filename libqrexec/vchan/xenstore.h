@@ -47,5 +47,7 @@ int xenstore_unwatch(struct xenstore *x, const char *path, unsigned number);
 
 /* Takes what has arrived. *ret_fired: a bit for each watch that fired. Does not wait. */
 int xenstore_dispatch(struct xenstore *x, unsigned *ret_fired);
+/* A watch fired while a reply was waited for: dispatch it, the descriptor does not say so. */
+bool xenstore_has_news(const struct xenstore *x);
 
 #endif

@@ -171,6 +171,68 @@ int wire_ident_from(const char *text, struct wire_ident *ret)
     return 0;
 }
 
+#define GONE "gone."
+
+bool wire_ident_says_gone(const struct wire_ident *ident)
+{
+    return memcmp(ident->bytes, GONE, strlen(GONE)) == 0;
+}
+
+/* Decimal digits of a number at *p, without leading zeroes. False: none, or too many. */
+static bool take_number(const char **p, uint64_t max, uint32_t *ret)
+{
+    const char *start = *p;
+    uint64_t v = 0;
+
+    for (; **p >= '0' && **p <= '9' && v <= max; (*p)++)
+        v = v * 10 + (uint64_t)(**p - '0');
+    if (*p == start || v > max || (*start == '0' && *p - start > 1))
+        return false;
+    *ret = (uint32_t)v;
+    return true;
+}
+
+int wire_read_gone(const struct wire_ident *ident, struct wire_peer *ret)
+{
+    struct wire_peer peer = {0, 0};
+    const char *p;
+
+    if (wire_check_ident(ident) || !wire_ident_says_gone(ident))
+        return WIRE_E_IDENT;
+    p = wire_ident_str(ident) + strlen(GONE);
+    if (!take_number(&p, UINT32_MAX, &peer.domain) || *p++ != '.' ||
+        !take_number(&p, UINT32_MAX, &peer.port) || *p)
+        return WIRE_E_IDENT;
+    *ret = peer;
+    return 0;
+}
+
+static size_t put_number(char *p, uint32_t v)
+{
+    char digits[10];
+    size_t n = 0, i = 0;
+
+    do
+        digits[n++] = (char)('0' + v % 10);
+    while (v /= 10);
+    while (n > 0)
+        p[i++] = digits[--n];
+    return i;
+}
+
+/* At most 5 + 10 + 1 + 10 bytes: it always fits. */
+struct wire_ident wire_gone_ident(uint32_t domain, uint32_t port)
+{
+    struct wire_ident ident = {{0}};
+    size_t n = strlen(GONE);
+
+    memcpy(ident.bytes, GONE, n);
+    n += put_number(ident.bytes + n, domain);
+    ident.bytes[n++] = '.';
+    (void)put_number(ident.bytes + n, port);
+    return ident;
+}
+
 int wire_read_connect(struct wire_reader *r, struct wire_connect *ret)
 {
     struct wire_connect c = {.domain = wire_get_u32(r)};

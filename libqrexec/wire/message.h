@@ -178,6 +178,16 @@ static inline bool wire_ident_equal(const struct wire_ident *a, const struct wir
     return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
+/*
+ * Ours alone: a MSG_SERVICE_REFUSED with the ident "gone.DOMAIN.PORT" (decimal, no leading zeroes)
+ * says that the domain is gone, and with it the other end of the connection with that port; port 0:
+ * none was open. No request has such an ident. Others log and ignore it.
+ */
+bool wire_ident_says_gone(const struct wire_ident *ident);
+/* WIRE_E_IDENT: not of that form; *ret is untouched. */
+int wire_read_gone(const struct wire_ident *ident, struct wire_peer *ret);
+struct wire_ident wire_gone_ident(uint32_t domain, uint32_t port);
+
 /* MSG_SERVICE_CONNECT; the ident may be cut after its NUL. WIRE_E_IDENT for a bad one. */
 struct wire_connect {
     uint32_t domain;

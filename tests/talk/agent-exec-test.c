@@ -195,6 +195,54 @@ static void killed_carrier_is_reported(void **state)
     assert_string_equal(o.out, "again\n");
 }
 
+static void send_gone(const char *text)
+{
+    char ident[32] = {0};
+
+    memcpy(ident, text, strlen(text));
+    message_send(world.daemon, REFUSED, ident, sizeof(ident));
+}
+
+/* A call of domain 9; its program writes when its input has ended. */
+static int call_from_9(int *ret_listener)
+{
+    struct message m;
+    int fd;
+
+    *ret_listener = vchan_serve(&world, 9, 515);
+    send_exec(&world, EXEC_CMDLINE, 9, 515, line("echo up; cat >/dev/null; exit 0"));
+    fd = vchan_accept(*ret_listener);
+    message_expect(fd, DATA_STDOUT, &m);
+    return fd;
+}
+
+static void gone_caller_ends_the_service_as_when_it_left(void **state)
+{
+    struct outcome o;
+    int listener, fd = call_from_9(&listener);
+
+    (void)state;
+    send_gone("gone.9.514");
+    send_gone("gone.0.515");
+    send_gone("gone.9.515x");
+    expect_nothing(world.daemon); /* none of these was about it */
+    send_gone("gone.9.515");
+    expect_terminated(&world, 9, 515); /* the program met the end of its input */
+    close(fd);
+    close(listener);
+    call_run(&world, EXEC_CMDLINE, 513, line("echo again"), "", &o);
+    assert_string_equal(o.out, "again\n");
+}
+
+static void gone_caller_that_never_served_ends_the_wait(void **state)
+{
+    (void)state;
+    send_exec(&world, EXEC_CMDLINE, 9, 515, line("echo never"));
+    expect_nothing(world.daemon);
+    send_gone("gone.9.515");
+    expect_terminated(&world, 9, 515);
+}
+
 static void call_outlives_daemon_and_is_not_reported_to_the_next(void **state)
 {
     int listener = vchan_serve(&world, 0, 513), fd;
@@ -352,6 +400,8 @@ static void fork_server_runs_in_its_session(void **state)
     assert_string_equal(o.out, "session\n");
     call_run(&world, EXEC_CMDLINE, 513, line("nogui:echo ${SESSION_MARK-none}"), "", &o);
     assert_string_equal(o.out, "none\n");
+    gone_caller_ends_the_service_as_when_it_left(state);
+    gone_caller_that_never_served_ends_the_wait(state);
     kill(fork_server, SIGKILL);
     fork_server = 0;
     usleep(50000);
@@ -371,6 +421,8 @@ int main(void)
         cmocka_unit_test(just_exec_says_only_the_code),
         cmocka_unit_test(program_has_three_descriptors_and_a_session),
         cmocka_unit_test(killed_carrier_is_reported),
+        cmocka_unit_test(gone_caller_ends_the_service_as_when_it_left),
+        cmocka_unit_test(gone_caller_that_never_served_ends_the_wait),
         cmocka_unit_test(call_outlives_daemon_and_is_not_reported_to_the_next),
         cmocka_unit_test(bad_messages_end_the_daemon_connection_only),
         cmocka_unit_test(version_below_2_is_refused),

@@ -278,6 +278,83 @@ static void unknown_ident_is_ignored(void **state)
     expect_nothing(world.daemon);
 }
 
+/* The daemon's word that a domain is gone, as a refusal with that ident. */
+static void send_gone(const char *text)
+{
+    char ident[32] = {0};
+
+    memcpy(ident, text, strlen(text));
+    message_send(world.daemon, REFUSED, ident, sizeof(ident));
+}
+
+static void gone_target_ends_the_call_after_its_last_words(void **state)
+{
+    struct caller c = caller_start(WORDS((char *)"work", (char *)"test.Call"));
+    char out[1024], err[1024];
+    struct message m;
+    int fd;
+
+    (void)state;
+    trigger_expect(&m, "", "work", "test.Call");
+    allow(&m, 7, 514);
+    fd = vchan_dial(&world, 7, 514);
+    send_gone("gone.8.514");
+    send_gone("gone.7.515");
+    send_gone("gone.7.0");
+    send_gone("gone.7.0514");
+    send_gone("gone.7");
+    expect_nothing(world.daemon); /* none of these was about it */
+    message_send(fd, DATA_STDOUT, "last words", 10);
+    send_gone("gone.7.514");
+    expect_terminated(&world, 7, 514);
+    assert_int_equal(caller_end(&c, out, err), 255);
+    assert_string_equal(out, "last words");
+    assert_non_null(strstr(err, "the other domain is gone"));
+    assert_non_null(strstr(err, "work"));
+    close(fd);
+}
+
+static void gone_target_that_never_connected_ends_the_wait(void **state)
+{
+    struct caller c = caller_start(WORDS((char *)"work", (char *)"test.Call"));
+    char out[1024], err[1024];
+    struct message m;
+
+    (void)state;
+    trigger_expect(&m, "", "work", "test.Call");
+    allow(&m, 7, 514);
+    send_gone("gone.7.514");
+    expect_terminated(&world, 7, 514);
+    assert_int_equal(caller_end(&c, out, err), 1);
+    assert_non_null(strstr(err, "the other domain is gone"));
+}
+
+static void agent_that_dies_is_no_gone_target(void **state)
+{
+    struct caller c = caller_start(WORDS((char *)"work", (char *)"test.Call"));
+    char out[1024], err[1024];
+    struct message m;
+    int fd;
+
+    (void)state;
+    trigger_expect(&m, "", "work", "test.Call");
+    allow(&m, 7, 514);
+    fd = vchan_dial(&world, 7, 514);
+    kill(world.agent, SIGKILL);
+    (void)spawn_wait(world.agent);
+    close_fd(&world.daemon);
+    usleep(50000);
+    message_send(fd, DATA_STDOUT, "still here", 10);
+    close_fd(&c.in);
+    message_expect(fd, DATA_STDIN, &m);
+    send_exit(fd, 3);
+    assert_int_equal(caller_end(&c, out, err), 3);
+    assert_string_equal(out, "still here");
+    close(fd);
+    agent_start(&world);
+    daemon_connect(&world, 4);
+}
+
 static void daemon_gone_refuses_who_waits_and_keeps_who_talks(void **state)
 {
     int waiting = client_dial(&world), talking = client_dial(&world);
@@ -343,6 +420,9 @@ int main(void)
         cmocka_unit_test(garbage_disturbs_nobody_else),
         cmocka_unit_test(answers_go_to_the_one_that_asked),
         cmocka_unit_test(unknown_ident_is_ignored),
+        cmocka_unit_test(gone_target_ends_the_call_after_its_last_words),
+        cmocka_unit_test(gone_target_that_never_connected_ends_the_wait),
+        cmocka_unit_test(agent_that_dies_is_no_gone_target),
         cmocka_unit_test(socket_is_open_to_all),
         cmocka_unit_test(daemon_gone_refuses_who_waits_and_keeps_who_talks),
         cmocka_unit_test(daemon_of_3_gets_3_and_a_source_is_refused),

@@ -92,6 +92,47 @@ static void ports_run_out_and_come_back(void **state)
     ports_deinit(&p);
 }
 
+static void what_the_other_daemon_allotted_is_kept_beside_ours(void **state)
+{
+    static const uint32_t all[] = {513, 514, 516, 517, 65535};
+    uint32_t port = 0;
+    struct ports p;
+
+    (void)state;
+    ports_init(&p, 3);
+    assert_false(ports_next(&p, 4, &port));
+    assert_int_equal(ports_note(&p, 4, 513), 0);
+    assert_int_equal(ports_note(&p, 4, 517), 0);
+    assert_int_equal(ports_note(&p, 4, 65535), 0);
+    assert_int_equal(allot(&p, 4), 514);
+    assert_int_equal(allot(&p, 4), 516);
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+        assert_true(ports_next(&p, 4, &port));
+        assert_int_equal(port, all[i]);
+    }
+    assert_false(ports_next(&p, 4, &port));
+    assert_true(ports_release(&p, 4, 513));
+    port = 0;
+    assert_true(ports_next(&p, 4, &port));
+    assert_int_equal(port, 514);
+    port = 0;
+    assert_false(ports_next(&p, 5, &port));
+    ports_deinit(&p);
+}
+
+static void a_port_that_cannot_be_is_not_kept(void **state)
+{
+    struct ports p;
+
+    (void)state;
+    ports_init(&p, 3);
+    assert_int_equal(ports_note(&p, 4, 0), -ERANGE);
+    assert_int_equal(ports_note(&p, 4, 512), -ERANGE);
+    assert_int_equal(ports_note(&p, 4, 65536), -ERANGE);
+    assert_int_equal(ports_note(&p, 4, UINT32_MAX), -ERANGE);
+    ports_deinit(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +141,8 @@ int main(void)
         cmocka_unit_test(each_peer_has_its_own),
         cmocka_unit_test(only_what_was_allotted_is_released),
         cmocka_unit_test(ports_run_out_and_come_back),
+        cmocka_unit_test(what_the_other_daemon_allotted_is_kept_beside_ours),
+        cmocka_unit_test(a_port_that_cannot_be_is_not_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -551,6 +551,44 @@ static void a_watched_socket_that_closes_ends_the_wait(void **state)
     close(pair[1]);
 }
 
+static void a_word_that_the_peers_domain_is_gone_ends_the_wait(void **state)
+{
+    struct relay_params c = params(RELAY_CALLER);
+    uint64_t start = clock_ms();
+    pid_t caller;
+    int pair[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    c.gone_fd = pair[1];
+    caller = run_end(&c, NULL);
+    assert_int_equal(write(pair[0], "12345678", 8), 8);
+    assert_int_equal(wait_end(caller), 255);
+    assert_in_range(clock_ms() - start, 0, 5000);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void the_end_of_who_would_tell_it_says_nothing(void **state)
+{
+    struct relay_params c = params(RELAY_CALLER), s = params(RELAY_SERVICE);
+    pid_t caller, service;
+    int pair[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    c.gone_fd = pair[1];
+    c.in_fd = file_with("in", "words", 5);
+    c.out_fd = file_with("out", "", 0);
+    caller = run_end(&c, NULL);
+    close(pair[1]);
+    close(pair[0]);
+    service = run_end(&s, "cat");
+    assert_int_equal(wait_end(caller), 0);
+    assert_int_equal(wait_end(service), 0);
+    assert_file("out", "words", 5);
+}
+
 /*
  * A vchan whose peer leaves at the worst moment: nothing to read, then the write fails, and only
  * then its last words are there.
@@ -623,7 +661,7 @@ static void a_peer_that_hears_no_more_is_still_listened_to(void **state)
         .read = scripted_read,
         .write = scripted_write,
     };
-    struct vchan v = {&scripted, VCHAN_CONNECTED};
+    struct vchan v = {.transport = &scripted, .state = VCHAN_CONNECTED};
     struct relay_params p = params(RELAY_CALLER);
     int code;
 
@@ -665,6 +703,8 @@ int main(void)
         TEST(a_full_close_by_a_socket_service_ends_the_call),
         TEST(a_peer_that_never_comes_ends_by_its_time_limit),
         TEST(a_watched_socket_that_closes_ends_the_wait),
+        TEST(a_word_that_the_peers_domain_is_gone_ends_the_wait),
+        TEST(the_end_of_who_would_tell_it_says_nothing),
         TEST(a_peer_that_hears_no_more_is_still_listened_to),
     };
 

@@ -529,6 +529,76 @@ static void commands_too_long_or_with_a_nul_are_not_written(void **state)
                      WIRE_E_COMMAND);
 }
 
+static void a_gone_domain_is_said_and_understood(void **state)
+{
+    static const struct {
+        uint32_t domain, port;
+        const char *text;
+    } cases[] = {{0, 0, "gone.0.0"},
+                 {7, 514, "gone.7.514"},
+                 {4294967295, 65535, "gone.4294967295.65535"},
+                 {1, 4294967295, "gone.1.4294967295"}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct wire_ident ident = wire_gone_ident(cases[i].domain, cases[i].port);
+        struct wire_peer peer;
+
+        assert_string_equal(wire_ident_str(&ident), cases[i].text);
+        assert_int_equal(wire_check_ident(&ident), 0);
+        assert_true(wire_ident_says_gone(&ident));
+        assert_int_equal(wire_read_gone(&ident, &peer), 0);
+        assert_int_equal(peer.domain, cases[i].domain);
+        assert_int_equal(peer.port, cases[i].port);
+    }
+}
+
+static void what_only_looks_like_a_gone_domain_is_not_one(void **state)
+{
+    static const char *const malformed[] = {"gone.",
+                                            "gone.1",
+                                            "gone.1.",
+                                            "gone..1",
+                                            "gone.1.2.",
+                                            "gone.1.2.3",
+                                            "gone.01.2",
+                                            "gone.1.02",
+                                            "gone.-1.2",
+                                            "gone.1.2 ",
+                                            "gone. 1.2",
+                                            "gone.1 .2",
+                                            "gone.x.2",
+                                            "gone.4294967296.1",
+                                            "gone.1.4294967296",
+                                            "gone.1.0x10",
+                                            "gone.00.513",
+                                            "gone.1.513abc",
+                                            "gone.99999999999999999999.1"};
+    static const char *const others[] = {"", "gone", "SOCKET1", "Gone.1.2", " gone.1.2", "gon.1.2"};
+    struct wire_peer peer = {1234, 5678};
+    struct wire_ident ident;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(malformed); i++) {
+        assert_int_equal(wire_ident_from(malformed[i], &ident), 0);
+        assert_true(wire_ident_says_gone(&ident));
+        assert_int_equal(wire_read_gone(&ident, &peer), WIRE_E_IDENT);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        assert_int_equal(wire_ident_from(others[i], &ident), 0);
+        assert_false(wire_ident_says_gone(&ident));
+        assert_int_equal(wire_read_gone(&ident, &peer), WIRE_E_IDENT);
+    }
+    ident = wire_gone_ident(1, 2);
+    ident.bytes[31] = 'x'; /* not padded with NULs */
+    assert_int_equal(wire_read_gone(&ident, &peer), WIRE_E_IDENT);
+    memset(&ident, '1', sizeof(ident));
+    memcpy(&ident, "gone.1.", 7); /* and without any */
+    assert_int_equal(wire_read_gone(&ident, &peer), WIRE_E_IDENT);
+    assert_int_equal(peer.domain, 1234);
+    assert_int_equal(peer.port, 5678);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -555,6 +625,8 @@ int main(void)
         cmocka_unit_test(exit_codes_are_cut_or_count_as_255),
         cmocka_unit_test(fork_servers_take_exec_messages_only),
         cmocka_unit_test(commands_too_long_or_with_a_nul_are_not_written),
+        cmocka_unit_test(a_gone_domain_is_said_and_understood),
+        cmocka_unit_test(what_only_looks_like_a_gone_domain_is_not_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
