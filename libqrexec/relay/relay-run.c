@@ -35,10 +35,11 @@ struct driver {
     struct relay_params *p;
     struct relay relay;
     struct vchan *vchan;
-    int fds[RELAY_STREAMS];     /* -1: none, or closed */
-    size_t most[RELAY_STREAMS]; /* bytes a write may have; 0: any number */
-    bool shut;                  /* streams are sockets of ours: shut, not closed */
-    bool switching;             /* output comes from the stdin pair once the stdout pair is empty */
+    int fds[RELAY_STREAMS];        /* -1: none, or closed */
+    size_t most[RELAY_STREAMS];    /* bytes a write may have; 0: any number */
+    bool no_socket[RELAY_STREAMS]; /* it turned out to be none */
+    bool shut;                     /* streams are sockets of ours: shut, not closed */
+    bool switching; /* output comes from the stdin pair once the stdout pair is empty */
     bool switched;
     bool out_shut;
     bool watch_done; /* somebody wrote there: it is no longer only a sign of life */
@@ -231,11 +232,12 @@ static int end_of_input(struct driver *d, enum relay_stream stream)
 }
 
 /* A read that never blocks on a socket, and on others only if somebody else was faster. */
-static ssize_t read_some(int fd, void *data, size_t n)
+static ssize_t read_some(int fd, bool *no_socket, void *data, size_t n)
 {
-    ssize_t got = recv(fd, data, n, MSG_DONTWAIT);
+    ssize_t got = *no_socket ? -1 : recv(fd, data, n, MSG_DONTWAIT);
 
-    if (got < 0 && errno == ENOTSOCK)
+    *no_socket |= got < 0 && errno == ENOTSOCK;
+    if (*no_socket)
         got = read(fd, data, n);
     if (got < 0)
         return errno == EAGAIN || errno == EINTR ? -EAGAIN : -errno;
@@ -244,7 +246,8 @@ static ssize_t read_some(int fd, void *data, size_t n)
 
 static int read_stream(struct driver *d, enum relay_stream stream)
 {
-    ssize_t got = read_some(d->fds[stream], d->chunk, relay_chunk(&d->relay));
+    ssize_t got =
+        read_some(d->fds[stream], &d->no_socket[stream], d->chunk, relay_chunk(&d->relay));
 
     if (got == -EAGAIN)
         return 0;
@@ -269,11 +272,12 @@ static int missing_streams(struct driver *d, struct relay_wants w)
     return r;
 }
 
-static ssize_t write_some(int fd, const void *data, size_t n)
+static ssize_t write_some(int fd, bool *no_socket, const void *data, size_t n)
 {
-    ssize_t put = send(fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t put = *no_socket ? -1 : send(fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-    if (put < 0 && errno == ENOTSOCK)
+    *no_socket |= put < 0 && errno == ENOTSOCK;
+    if (*no_socket)
         put = write(fd, data, n);
     if (put < 0)
         return errno == EAGAIN || errno == EINTR ? -EAGAIN : -errno;
@@ -288,7 +292,7 @@ static int write_stream(struct driver *d, enum relay_stream stream)
 
     if (d->most[stream])
         n = size_min(n, d->most[stream]);
-    put = write_some(d->fds[stream], buf_data(queue), n);
+    put = write_some(d->fds[stream], &d->no_socket[stream], buf_data(queue), n);
     if (put == -EAGAIN)
         return 0;
     if (put < 0)
@@ -302,13 +306,15 @@ static int read_peer(struct driver *d, bool *ret_more)
     struct buf *b = &d->relay.from_peer;
     unsigned char *p;
     ssize_t got;
+    size_t n;
     int r;
 
     *ret_more = false;
-    r = buf_reserve(b, buf_room(b), &p);
+    n = size_min(buf_room(b), WIRE_CHUNK);
+    r = buf_reserve(b, n, &p);
     if (r)
         return r;
-    got = vchan_read(d->vchan, p, buf_room(b));
+    got = vchan_read(d->vchan, p, n);
     if (got == 0)
         return 0;
     *ret_more = true;
@@ -437,7 +443,8 @@ static int on_gone(struct driver *d)
 {
     bool waiting = vchan_state(d->vchan) == VCHAN_WAITING;
     unsigned char bytes[8];
-    ssize_t got = read_some(d->p->gone_fd, bytes, sizeof(bytes));
+    bool no_socket = false;
+    ssize_t got = read_some(d->p->gone_fd, &no_socket, bytes, sizeof(bytes));
 
     if (got == -EAGAIN)
         return 0;

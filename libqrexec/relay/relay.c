@@ -28,6 +28,12 @@ static const enum action actions[RELAY_EVENTS][RELAY_STREAMS] = {
 };
 /* clang-format on */
 
+/*
+ * More than the longest message: a ring of that size is emptied at once, not by the few bytes that
+ * a message lacks, for which the peer would be woken.
+ */
+#define FROM_PEER_LIMIT (3 * (WIRE_HEADER_SIZE + WIRE_CHUNK))
+
 /* Beside two chunks: EOFs, exit code and hello always fit. */
 #define TO_PEER_SPARE 256
 #define TO_PEER_LIMIT (WIRE_CHUNK + 2 * (WIRE_HEADER_SIZE + WIRE_CHUNK) + TO_PEER_SPARE)
@@ -46,7 +52,7 @@ int relay_init(struct relay *r, const struct relay_params *p)
         .filter_err = p->filter_err,
         .start_failed = p->start_failed,
         .child_running = p->child != 0,
-        .from_peer = BUF_NULL(WIRE_HEADER_SIZE + WIRE_CHUNK),
+        .from_peer = BUF_NULL(FROM_PEER_LIMIT),
         .to_peer = BUF_NULL(TO_PEER_LIMIT),
     };
     r->queues[RELAY_OUT] = r->queues[RELAY_ERROUT] = BUF_NULL(WIRE_CHUNK);
@@ -383,7 +389,7 @@ struct relay_wants relay_wants(const struct relay *r)
     struct relay_wants w = {.read_peer = false};
     bool space = r->phase == RELAY_RUNNING && !r->deaf && buf_len(&r->to_peer) <= WIRE_CHUNK;
 
-    /* a message that waits for its queue fills from_peer only as far as its own end */
+    /* a message that waits for its queue lets from_peer fill up, no further */
     w.read_peer = r->phase != RELAY_CONNECTING && !r->gone && !r->lost && buf_room(&r->from_peer);
     w.write_peer = !r->deaf && buf_len(&r->to_peer) > 0;
     w.read[RELAY_IN] =

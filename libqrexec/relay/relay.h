@@ -60,7 +60,7 @@ struct relay {
 
     enum relay_stream_state streams[RELAY_STREAMS];
     struct buf queues[RELAY_STREAMS]; /* out and errout: for whom we write */
-    struct buf from_peer;             /* as much as the longest message */
+    struct buf from_peer;             /* at least the longest message */
     struct buf to_peer;
 
     bool child_running;

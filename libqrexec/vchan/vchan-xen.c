@@ -36,7 +36,7 @@
 #define OFFER_MS      5000  /* for a place in xenstore */
 #define LOCKED_MS     30000 /* for others that set up theirs */
 #define PAUSE_FIRST   1
-#define PAUSE_LONGEST 50
+#define PAUSE_LONGEST 200
 #define DOMID_LAST    0x7fef /* the numbers above have other meanings */
 #define WATCH_PLACE   0U
 #define WATCH_ENDS    1U
@@ -88,6 +88,15 @@ static int watch_both(struct xen_vchan *x, int fd)
     struct epoll_event e = {.events = EPOLLIN};
 
     return x->both >= 0 && epoll_ctl(x->both, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+/* The event channel is read whether there is an event or not, by the library too. */
+static int take_ctrl(struct xen_vchan *x)
+{
+    int r = fd_set_nonblock(event_fd(x), true);
+
+    x->ctrl->blocking = 0;
+    return r ? r : watch_both(x, event_fd(x));
 }
 
 /* The library would remove a server's place once more: by then it may be the next one's. */
@@ -246,9 +255,8 @@ static int offer_rings(struct xen_vchan *x, size_t read_size, size_t write_size)
     x->ctrl = libxenvchan_server_init(&l.base, (int)x->peer, x->path, read_size, write_size);
     if (!x->ctrl)
         return why_no_server(&l);
-    x->ctrl->blocking = 0;
     keep_from_children(x->ctrl);
-    return watch_both(x, event_fd(x));
+    return take_ctrl(x);
 }
 
 /* As large as wanted, or as the domain's grants allow; the last lies in the page that is shared. */
@@ -349,14 +357,13 @@ static int client_try(struct xen_vchan *x)
     x->ctrl = libxenvchan_client_init(&l.base, (int)x->peer, x->path);
     if (!x->ctrl)
         return 0;
-    x->ctrl->blocking = 0;
     xenevtchn_notify(x->ctrl->event, x->ctrl->event_port);
     x->base.state = VCHAN_CONNECTED;
     if (x->both < 0)
         drop_xs(x);
     else
         (void)xenstore_unwatch(x->xs, key, WATCH_PLACE);
-    return watch_both(x, event_fd(x));
+    return take_ctrl(x);
 }
 
 static int xen_connect(uint32_t peer, uint32_t port, struct vchan **ret)
@@ -414,13 +421,6 @@ static int xen_timeout(const struct vchan *v)
     return waits_for_rings(x) ? deadline_left(x->offer_at) : -1;
 }
 
-static bool fd_readable(int fd)
-{
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-
-    return poll(&p, 1, 0) > 0;
-}
-
 static void take_state(struct xen_vchan *x)
 {
     int open = libxenvchan_is_open(x->ctrl);
@@ -465,13 +465,14 @@ static int take_news(struct xen_vchan *x)
     return r;
 }
 
+/* 1: there was one, 0: none. */
 static int take_event(struct xen_vchan *x)
 {
     errno = 0;
-    if (fd_readable(event_fd(x)) && libxenvchan_wait(x->ctrl) < 0)
-        return errno ? -errno : -EIO;
+    if (libxenvchan_wait(x->ctrl) < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : errno ? -errno : -EIO;
     take_state(x);
-    return 0;
+    return 1;
 }
 
 static int try_again(struct xen_vchan *x)
@@ -481,6 +482,10 @@ static int try_again(struct xen_vchan *x)
     return deadline_left(x->offer_at) ? 0 : server_offer(x);
 }
 
+/*
+ * While events come, the peer lives: its domain is looked at when there are none. The descriptor
+ * goes on to say so until then.
+ */
 static int xen_dispatch(struct vchan *v)
 {
     struct xen_vchan *x = xen_vchan(v);
@@ -488,13 +493,15 @@ static int xen_dispatch(struct vchan *v)
 
     if (v->state == VCHAN_CLOSED)
         return 0;
-    if (x->xs)
+    if (x->ctrl)
+        r = take_event(x);
+    if (r == 0 && x->xs)
         r = take_news(x);
-    if (!r && v->state != VCHAN_CLOSED)
-        r = x->ctrl ? take_event(x) : try_again(x);
-    if (r)
+    if (r == 0 && !x->ctrl)
+        r = try_again(x);
+    if (r < 0)
         v->state = VCHAN_CLOSED;
-    return r;
+    return r < 0 ? r : 0;
 }
 
 static void xen_lose(struct vchan *v)

@@ -14,5 +14,5 @@ check-xen: all %D%/programs/elf-trim
 if HAVE_XEN
 check_PROGRAMS += %D%/programs/vchan-peer
 %C%_programs_vchan_peer_SOURCES = %D%/programs/vchan-peer.c
-%C%_programs_vchan_peer_LDADD = libqrexec/libvchan.la $(XENVCHAN_LIBS)
+%C%_programs_vchan_peer_LDADD = libqrexec/librelay.la $(XENVCHAN_LIBS)
 endif

@@ -1,9 +1,10 @@
 /*
  * One end of a vchan, for tests on real Xen and for the bench.
  *
- *   vchan-peer [--plain] [--ring=BYTES] serve|ask|hold listen|connect PEER PORT [...]
+ *   vchan-peer [--plain] [--ring=BYTES] serve|ask|carry|hold listen|connect PEER PORT [...]
  *     serve                does what the other end asks for, until it quits
  *     ask PINGS MIB        round trips, then MIB each way with a checksum; says how long it took
+ *     carry caller|service as ours carry a call: stdin goes to the peer, stdout is what it sends
  *     hold SECONDS         connects, sends nothing, reads all, and says how it ends
  *   vchan-peer many N PEER PORT    N servers on PORT, PORT + 1 …, all at once, for N asking clients
  *   vchan-peer asks N PEER PORT    these clients, one after the other
@@ -11,6 +12,8 @@
  * --plain uses libxenvchan alone, blocking, with the same rings: what our own is measured against.
  */
 #include "libqrexec/base/io.h"
+#include "libqrexec/base/log.h"
+#include "libqrexec/relay/relay-run.h"
 #include "libqrexec/vchan/vchan.h"
 
 #include <errno.h>
@@ -317,6 +320,24 @@ static int hold(struct vchan *v, uint64_t ms)
     return r == -ETIMEDOUT;
 }
 
+/* ---- A data connection ---- */
+
+static int carry(struct vchan *v, bool caller)
+{
+    struct relay_params p = RELAY_PARAMS_NULL;
+    double t = now();
+    int code, r;
+
+    p.role = caller ? RELAY_CALLER : RELAY_SERVICE;
+    p.vchan = v;
+    p.in_fd = STDIN_FILENO;
+    p.out_fd = STDOUT_FILENO;
+    r = relay_run(&p, &code);
+    fprintf(stderr, "vchan-peer: carried in %.3f s, code %d: %s\n", now() - t, code,
+            r < 0 ? strerror(-r) : relay_error_text(r));
+    return r ? r : code;
+}
+
 /* ---- Many ---- */
 
 static int many(int n, uint32_t peer, uint32_t port)
@@ -382,7 +403,13 @@ static int run_two(const char *what, bool listens, uint32_t peer, uint32_t port,
     struct link l = {NULL, NULL};
     int r;
 
-    if (holds) {
+    if (str_equal(what, "carry")) {
+        r = relay_prepare();
+        if (!r)
+            r = listens ? vchan_listen(peer, port, ring, &l.v) : vchan_connect(peer, port, &l.v);
+        if (!r)
+            r = carry(take(l.v), more[0] && str_equal(more[0], "caller"));
+    } else if (holds) {
         r = listens ? vchan_listen(peer, port, ring, &l.v) : vchan_connect(peer, port, &l.v);
         if (!r)
             r = hold(l.v, a * 1000ULL);
@@ -401,6 +428,7 @@ int main(int argc, char **argv)
 {
     uint32_t peer, port, n;
 
+    log_open("vchan-peer", LOG_TARGET_STDERR);
     for (; argc > 1 && str_starts(argv[1], "--"); argc--, argv++) {
         plain |= str_equal(argv[1], "--plain");
         if (str_starts(argv[1], "--ring="))
