@@ -38,6 +38,7 @@ struct driver {
     int fds[RELAY_STREAMS];        /* -1: none, or closed */
     size_t most[RELAY_STREAMS];    /* bytes a write may have; 0: any number */
     bool no_socket[RELAY_STREAMS]; /* it turned out to be none */
+    bool eager[RELAY_STREAMS];     /* never blocks: tried without asking poll first */
     bool shut;                     /* streams are sockets of ours: shut, not closed */
     bool switching; /* output comes from the stdin pair once the stdout pair is empty */
     bool switched;
@@ -94,10 +95,13 @@ static void own_flags(struct driver *d, enum relay_stream stream, int flags)
     char path[64];
     struct stat st;
 
-    if (*fd < 0 || fstat(*fd, &st) < 0 || S_ISSOCK(st.st_mode))
+    if (*fd < 0 || fstat(*fd, &st) < 0)
+        return;
+    d->eager[stream] = S_ISSOCK(st.st_mode) || S_ISREG(st.st_mode);
+    if (S_ISSOCK(st.st_mode))
         return;
     if (S_ISFIFO(st.st_mode) && d->p->role == RELAY_SERVICE) {
-        fd_set_nonblock(*fd, true);
+        d->eager[stream] = fd_set_nonblock(*fd, true) == 0;
         return;
     }
     again = -1;
@@ -106,6 +110,7 @@ static void own_flags(struct driver *d, enum relay_stream stream, int flags)
     if (again >= 0) {
         close_fd(fd);
         *fd = again;
+        d->eager[stream] = true;
     } else if (!S_ISREG(st.st_mode)) {
         d->most[stream] = 4096; /* PIPE_BUF: what a ready pipe takes */
     }
@@ -336,9 +341,25 @@ static int write_peer(struct driver *d, bool *ret_more)
     return step(d, RELAY_EV_MOVED);
 }
 
+/* After bytes came from the peer: out to whoever takes them without blocking. */
+static int write_eagerly(struct driver *d)
+{
+    if (d->fds[RELAY_OUT] < 0 || !d->eager[RELAY_OUT] || !relay_wants(&d->relay).write[RELAY_OUT])
+        return 0;
+    return write_stream(d, RELAY_OUT);
+}
+
+/* After bytes went to the peer: the next ones, if they are there already. */
+static int read_eagerly(struct driver *d)
+{
+    if (d->fds[RELAY_IN] < 0 || !d->eager[RELAY_IN] || !relay_wants(&d->relay).read[RELAY_IN])
+        return 0;
+    return read_stream(d, RELAY_IN);
+}
+
 /*
- * Moves what the vchan takes and gives, and what can be written at once. *ret_more: the budget
- * was spent, come again without waiting.
+ * Moves what the vchan takes and gives, and what can be written and read at once. *ret_more: the
+ * budget was spent, come again without waiting.
  */
 static int pump(struct driver *d, bool *ret_more)
 {
@@ -352,8 +373,12 @@ static int pump(struct driver *d, bool *ret_more)
         r = missing_streams(d, w);
         if (!r && w.read_peer)
             r = read_peer(d, &in);
+        if (!r && in)
+            r = write_eagerly(d);
         if (!r && relay_wants(&d->relay).write_peer)
             r = write_peer(d, &out);
+        if (!r && out)
+            r = read_eagerly(d);
     }
     /* a closed vchan is not polled any more: it is read until it says so itself */
     *ret_more =
