@@ -233,6 +233,51 @@ static void what_a_peer_sent_before_it_left_is_readable(void **state)
     vchan_free(s);
 }
 
+static void what_a_lost_peer_sent_before_is_readable(void **state)
+{
+    struct vchan *s = server(), *c = client();
+    char buf[10];
+
+    (void)state;
+    until_connected(s);
+    assert_int_equal(vchan_write(c, "last", 4), 4);
+    assert_false(vchan_is_gone(s));
+    vchan_lose(s);
+    assert_true(vchan_is_gone(s));
+    assert_int_equal(vchan_state(s), VCHAN_CLOSED);
+    assert_int_equal(vchan_write(s, "x", 1), -EPIPE);
+    assert_int_equal(vchan_read(s, buf, sizeof(buf)), 4);
+    assert_memory_equal(buf, "last", 4);
+    assert_int_equal(vchan_read(s, buf, sizeof(buf)), -EPIPE);
+    vchan_free(s);
+    vchan_free(c);
+}
+
+static void a_server_may_lose_who_never_came(void **state)
+{
+    struct vchan *s = server();
+    char buf[10];
+
+    (void)state;
+    vchan_lose(s);
+    assert_int_equal(vchan_state(s), VCHAN_CLOSED);
+    assert_int_equal(vchan_read(s, buf, sizeof(buf)), -EPIPE);
+    vchan_free(s);
+}
+
+static void nobody_dies_where_sockets_tell(void **state)
+{
+    struct vchan_deaths *d = NULL;
+
+    (void)state;
+    assert_int_equal(vchan_deaths_new(&d), 0);
+    assert_int_equal(vchan_deaths_fd(d), -1);
+    assert_int_equal(vchan_deaths_follow(d, 7), 0);
+    assert_int_equal(vchan_deaths_dispatch(d, NULL, NULL), 0);
+    vchan_deaths_free(d);
+    vchan_forget(7);
+}
+
 static void a_busy_server_does_not_stand_in_the_next_ones_way(void **state)
 {
     struct vchan *busy = server(), *first = client(), *next, *second;
@@ -373,6 +418,9 @@ int main(void)
         TEST(what_may_become_a_server_is_waited_for),
         TEST(a_missing_directory_is_waited_for),
         TEST(what_a_peer_sent_before_it_left_is_readable),
+        TEST(what_a_lost_peer_sent_before_is_readable),
+        TEST(a_server_may_lose_who_never_came),
+        TEST(nobody_dies_where_sockets_tell),
         TEST(a_busy_server_does_not_stand_in_the_next_ones_way),
         TEST(a_reset_server_serves_the_next_peer),
         TEST(at_least_64_kib_fit_without_a_reader),
