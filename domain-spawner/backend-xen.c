@@ -1,20 +1,25 @@
 /*
- * The Xen backend: libxl builds and ends domains. The only file that includes Xen's toolstack.
+ * The Xen backend: what a domain is doing. Its neighbours: xen-builder.h builds, xen-config.c and
+ * xen-disk.c say what, xen-loop.c lets libxl run in our loop; no other files know Xen's toolstack.
  *
- *   building  libxl_domain_create_new() runs              → its operation completes
- *   agent     the domain runs, its daemon starts          → the daemon says READY=1
- *   running                                               → it shuts down, crashes, dies
- *   ending    the daemon goes, libxl_domain_destroy() runs → both are over
+ *   building  a builder process has it                     → it answers: the domain is there,
+ * paused agent     the domain runs, its daemon starts           → the daemon says READY=1 running
+ * → it shuts down, crashes, is destroyed ending    daemon and builder go, then libxl destroys it →
+ * all three are over
  *
- * libxl never blocks us: every operation is asynchronous and completes as an event, and libxl's
- * descriptors and timeouts are handed to our epoll set through its hooks. An event carries the
- * serial of the domain it is for, so one for a domain that is no more finds nobody. Guests are PV
- * or PVH with a kernel given by path.
+ * Nothing blocks: building is a process, libxl's operations are asynchronous and complete as
+ * events. An event carries the serial of the domain it is for, so one for a domain that is no more
+ * finds nobody. What is ended while it is built, or whose builder died, is found by its uuid.
+ *
+ * Domains outlive this process. The next one adopts those that the front names: they are in state
+ * "agent" again, but one that ran before is never ended for its agent's silence. One that never ran
+ * a moment was still being built, and is ended; so is a disposable, whose call is gone.
  */
 #include "domain-spawner/backend.h"
 
 #include "domain-spawner/guest-daemon.h"
-#include "domain-spawner/watch.h"
+#include "domain-spawner/xen-builder.h"
+#include "domain-spawner/xen-loop.h"
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
 #include "libqrexec/base/notify.h"
@@ -22,22 +27,21 @@
 #include "libqrexec/base/spawn.h"
 
 #include <errno.h>
-#include <libxl.h>
 #include <libxl_event.h>
 #include <libxl_utils.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/time.h>
-#include <xentoollog.h>
 
-#define NOTIFY_DIR "/run/qubes/domains"
+#define NOTIFY_DIR    "/run/qubes/domains"
+#define CONSOLE_LOG   "/var/log/xen/console/guest-%s.log" /* xenconsoled --log=guest writes it */
+#define DESTROY_TRIES 3
+#define NO_DOMID      UINT32_MAX
 
 enum xen_state { XEN_BUILDING, XEN_AGENT, XEN_RUNNING, XEN_ENDING };
 
 /* What an event of libxl is about: serial << 8 | one of these. */
-enum xen_about { ABOUT_DEATH, ABOUT_CREATE, ABOUT_UNPAUSE, ABOUT_DESTROY, ABOUT_OTHER };
+enum xen_about { ABOUT_DEATH, ABOUT_UNPAUSE, ABOUT_DESTROY, ABOUT_OTHER };
 
 struct backend_domain {
     struct backend_domain *next;
@@ -45,146 +49,29 @@ struct backend_domain {
     struct domain_spec spec;
     uint64_t serial;
     enum xen_state state;
+    bool adopted;
     enum domain_end end;
     char reason[DOMAIN_TEXT_SIZE]; /* why it never ran; "": it ran, or was destroyed */
     uint64_t deadline;
+    uint64_t daemon_at; /* when to start its daemon again; 0: it is there, or will not be */
     size_t daemon_wait;
-    libxl_domain_config config; /* libxl keeps it while it builds */
-    uint32_t domid;             /* ~0: none yet */
-    bool building, destroying;  /* an operation of libxl runs */
+    uint32_t domid;  /* NO_DOMID: none yet */
+    bool destroying; /* an operation of libxl runs */
+    bool destroyed;
+    int destroy_tries;
+    struct xen_build *build;
     libxl_evgen_domain_death *death;
     struct process daemon;
     struct watch notify;
 };
 
 struct backend {
-    xentoollog_logger log; /* first: it is what libxl's messages come with */
-    libxl_ctx *ctx;
+    struct xen_loop loop;
     struct watch_set set;
+    struct xen_builders builders;
     const struct backend_events *events;
     struct backend_domain *domains;
-    struct xen_timeout *timeouts;
     uint64_t serial;
-};
-
-/* A descriptor, and a timeout, that libxl wants watched. */
-struct xen_fd {
-    struct watch watch;
-    struct backend *backend;
-    int fd; /* libxl's own */
-    short events;
-    void *libxl;
-};
-
-struct xen_timeout {
-    struct xen_timeout *next;
-    uint64_t at; /* clock_ms() */
-    void *libxl;
-};
-
-static void log_message(xentoollog_logger *logger, xentoollog_level level, int errnum,
-                        const char *context, const char *fmt, va_list ap)
-{
-    char text[512];
-
-    (void)logger;
-    vsnprintf(text, sizeof(text), fmt, ap);
-    if (level >= XTL_WARN)
-        log_warning("libxl: %s%s%s%s%s", context ? context : "", context ? ": " : "", text,
-                    errnum >= 0 ? ": " : "", errnum >= 0 ? strerror(errnum) : "");
-}
-
-static void log_destroy(xentoollog_logger *logger)
-{
-    (void)logger; /* it lies in the backend */
-}
-
-/* libxl's descriptors are its own: we watch duplicates, which watch_remove() may close. */
-static void on_libxl_fd(struct watch *w)
-{
-    struct xen_fd *f = w->user;
-    struct pollfd p = {.fd = w->fd, .events = f->events};
-
-    if (poll(&p, 1, 0) > 0)
-        libxl_osevent_occurred_fd(f->backend->ctx, f->libxl, f->fd, f->events, p.revents);
-}
-
-static int fd_modify(void *user, int fd, void **registration, short events)
-{
-    struct xen_fd *f = *registration;
-
-    (void)user;
-    (void)fd;
-    f->events = events;
-    return watch_modify(&f->watch, (events & POLLIN) != 0, (events & POLLOUT) != 0) ? -1 : 0;
-}
-
-static int fd_register(void *user, int fd, void **ret, short events, void *for_libxl)
-{
-    struct backend *b = user;
-    struct xen_fd *f = calloc(1, sizeof(*f));
-    int copy = f ? dup(fd) : -1;
-
-    if (copy < 0 || watch_add(&b->set, &f->watch, copy, on_libxl_fd, f)) {
-        free(f);
-        return -1;
-    }
-    f->backend = b;
-    f->fd = fd;
-    f->libxl = for_libxl;
-    *ret = f;
-    return fd_modify(user, fd, ret, events);
-}
-
-static void fd_deregister(void *user, int fd, void *registration)
-{
-    struct xen_fd *f = registration;
-
-    (void)user;
-    (void)fd;
-    watch_remove(&f->watch);
-    free(f);
-}
-
-static int timeout_register(void *user, void **ret, struct timeval at, void *for_libxl)
-{
-    struct backend *b = user;
-    struct xen_timeout *t = calloc(1, sizeof(*t));
-    struct timeval now;
-    int64_t left;
-
-    if (!t)
-        return -1;
-    gettimeofday(&now, NULL); /* libxl's times are of that clock */
-    left = ((int64_t)at.tv_sec - now.tv_sec) * 1000 + (at.tv_usec - now.tv_usec) / 1000;
-    t->at = clock_ms() + (left > 0 ? (uint64_t)left : 0);
-    t->libxl = for_libxl;
-    t->next = b->timeouts;
-    b->timeouts = t;
-    *ret = t;
-    return 0;
-}
-
-static int timeout_modify(void *user, void **registration, struct timeval at)
-{
-    struct xen_timeout *t = *registration;
-
-    (void)user;
-    (void)at; /* always: as soon as possible */
-    t->at = clock_ms();
-    return 0;
-}
-
-static const libxl_osevent_hooks hooks = {
-    .fd_register = fd_register,
-    .fd_modify = fd_modify,
-    .fd_deregister = fd_deregister,
-    .timeout_register = timeout_register,
-    .timeout_modify = timeout_modify,
-};
-
-static const libxl_childproc_hooks children = {
-    .chldowner = libxl_sigchld_owner_libxl_always_selective_reap,
 };
 
 static libxl_asyncop_how how(const struct backend_domain *d, enum xen_about about)
@@ -194,19 +81,26 @@ static libxl_asyncop_how how(const struct backend_domain *d, enum xen_about abou
 
 static void end(struct backend_domain *d, enum domain_end how_it_ends)
 {
-    libxl_asyncop_how destroy = how(d, ABOUT_DESTROY);
+    if (d->state == XEN_ENDING)
+        return;
+    d->state = XEN_ENDING;
+    d->end = how_it_ends;
+    d->deadline = clock_ms() + DAEMON_END_MS;
+    d->daemon_at = 0;
+    process_kill(&d->daemon, SIGTERM);
+    if (d->build)
+        xen_build_kill(d->build);
+}
 
-    if (d->state != XEN_ENDING) {
-        d->state = XEN_ENDING;
-        d->end = how_it_ends;
-        d->deadline = clock_ms() + DAEMON_END_MS;
-        process_kill(&d->daemon, SIGTERM);
-    }
-    if (d->domid == ~0U || d->building || d->destroying)
-        return; /* while it is being built: once that is over */
-    d->destroying = libxl_domain_destroy(d->backend->ctx, d->domid, &destroy) == 0;
-    if (!d->destroying)
-        d->domid = ~0U; /* libxl has said why */
+/* "; see FILE" if that is there: what the domain itself had to say. */
+static void add_console_hint(const struct backend_domain *d, char *text, size_t size)
+{
+    char path[PATH_SIZE];
+    size_t n = strlen(text);
+
+    if (!format(path, sizeof(path), CONSOLE_LOG, d->spec.name) && access(path, F_OK) == 0 &&
+        format(text + n, size - n, "; see %s", path))
+        text[n] = 0;
 }
 
 _printf_(2, 3) static void fail(struct backend_domain *d, const char *fmt, ...)
@@ -219,27 +113,53 @@ _printf_(2, 3) static void fail(struct backend_domain *d, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    if (d->state == XEN_RUNNING)
+    if (d->state == XEN_AGENT)
+        add_console_hint(d, text, sizeof(text));
+    if (d->state == XEN_RUNNING || d->adopted)
         log_warning("%s: %s", d->spec.name, text);
     else
-        (void)format(d->reason, sizeof(d->reason), "%s", text);
+        memcpy(d->reason, text, sizeof(text));
     end(d, DOMAIN_CRASH);
+}
+
+static int notify_path(const struct backend_domain *d, char path[static PATH_SIZE])
+{
+    return path_get(path, NOTIFY_DIR "/%s.notify", d->spec.uuid);
+}
+
+static void stop_notify(struct backend_domain *d)
+{
+    char path[PATH_SIZE];
+
+    if (d->notify.fd >= 0 && notify_path(d, path) == 0)
+        (void)unlink(path);
+    watch_remove(&d->notify);
 }
 
 static void domain_free(struct backend_domain *d)
 {
     if (d->death)
-        libxl_evdisable_domain_death(d->backend->ctx, d->death);
-    watch_remove(&d->notify);
+        libxl_evdisable_domain_death(d->backend->loop.ctx, d->death);
+    if (d->build)
+        xen_build_abandon(d->build);
+    stop_notify(d);
     watch_remove(&d->daemon.watch);
-    libxl_domain_config_dispose(&d->config);
     free(d);
 }
 
 static bool is_over(const struct backend_domain *d)
 {
-    return d->state == XEN_ENDING && !d->building && !d->destroying && d->domid == ~0U &&
-           !process_alive(&d->daemon);
+    return d->state == XEN_ENDING && d->destroyed && !d->build && !process_alive(&d->daemon);
+}
+
+/* A disposable's logs go with it, but what a failed start has to say stays. */
+static void remove_logs(const struct backend_domain *d)
+{
+    char path[PATH_SIZE];
+
+    guest_logs_remove(&d->spec);
+    if (!*d->reason && !format(path, sizeof(path), CONSOLE_LOG, d->spec.name))
+        (void)unlink(path);
 }
 
 static void finish(struct backend_domain *d)
@@ -252,7 +172,7 @@ static void finish(struct backend_domain *d)
             break;
         }
     if (d->spec.disposable)
-        guest_logs_remove(&d->spec);
+        remove_logs(d);
     if (*d->reason)
         ev->start_failed(ev->user, &d->spec, d->reason);
     else
@@ -260,42 +180,113 @@ static void finish(struct backend_domain *d)
     domain_free(d);
 }
 
+/* Of the living one with that uuid: its figures, which the caller disposes of. */
+static bool find_uuid(struct backend *b, const char *uuid, libxl_dominfo *ret)
+{
+    libxl_uuid wanted;
+    int n = 0;
+    libxl_dominfo *list;
+    bool found = false;
+
+    if (libxl_uuid_from_string(&wanted, uuid))
+        return false;
+    list = libxl_list_domain(b->loop.ctx, &n);
+    for (int i = 0; list && i < n && !found; i++)
+        if (libxl_uuid_compare(&list[i].uuid, &wanted) == 0 && !list[i].dying) {
+            libxl_dominfo_init(ret);
+            libxl_dominfo_copy(b->loop.ctx, ret, &list[i]);
+            found = true;
+        }
+    if (list)
+        libxl_dominfo_list_free(list, n);
+    return found;
+}
+
+static void find_half_built(struct backend_domain *d)
+{
+    libxl_dominfo info;
+
+    if (!find_uuid(d->backend, d->spec.uuid, &info))
+        return;
+    d->domid = info.domid;
+    libxl_dominfo_dispose(&info);
+}
+
+/* The next thing that its end needs. */
+static void step_ending(struct backend_domain *d)
+{
+    libxl_asyncop_how destroy = how(d, ABOUT_DESTROY);
+
+    if (d->state != XEN_ENDING || d->build || d->destroying || d->destroyed)
+        return;
+    if (d->domid == NO_DOMID)
+        find_half_built(d);
+    if (d->domid == NO_DOMID)
+        d->destroyed = true;
+    else if (d->destroy_tries++ == DESTROY_TRIES ||
+             libxl_domain_destroy(d->backend->loop.ctx, d->domid, &destroy)) {
+        log_error("%s: domain %u cannot be destroyed: end it with xl destroy %u", d->spec.name,
+                  d->domid, d->domid);
+        d->destroyed = true;
+    } else {
+        d->destroying = true;
+    }
+}
+
+static void on_destroyed(struct backend_domain *d, int rc)
+{
+    d->destroying = false;
+    /* one that somebody else destroyed is not there any more */
+    d->destroyed = !rc || libxl_domain_info(d->backend->loop.ctx, NULL, d->domid) != 0;
+}
+
 static void on_daemon_end(struct process *p, int status)
 {
     struct backend_domain *d = p->user;
+    int code = spawn_exit_code(status);
 
-    watch_remove(&d->notify);
-    if (d->state == XEN_AGENT) {
-        fail(d, "its daemon ended before its agent answered (exit code %d)",
-             spawn_exit_code(status));
-    } else if (d->state == XEN_RUNNING && d->spec.disposable) {
-        fail(d, "its daemon ended (exit code %d), so the disposable does", spawn_exit_code(status));
-    } else if (d->state == XEN_RUNNING) {
+    stop_notify(d);
+    if (d->state == XEN_AGENT && !d->adopted) {
+        fail(d, "its daemon ended before its agent answered (exit code %d)", code);
+    } else if (d->state != XEN_ENDING && d->spec.disposable) {
+        fail(d, "its daemon ended (exit code %d), so the disposable does", code);
+    } else if (d->state != XEN_ENDING) {
         d->daemon_wait = guest_daemon_next_wait(d->daemon_wait);
-        d->deadline = clock_ms() + d->daemon_wait;
+        d->daemon_at = clock_ms() + d->daemon_wait;
+        log_warning("%s: its daemon ended (exit code %d), started again in %zu ms", d->spec.name,
+                    code, d->daemon_wait);
     }
+}
+
+static void runs(struct backend_domain *d)
+{
+    const struct backend_events *ev = d->backend->events;
+
+    d->state = XEN_RUNNING;
+    d->deadline = 0;
+    if (d->build) {
+        xen_build_release(d->build);
+        xen_builders_hurry(&d->backend->builders);
+    }
+    ev->running(ev->user, &d->spec, d->domid);
 }
 
 static void on_notify(struct watch *w)
 {
     struct backend_domain *d = w->user;
-    const struct backend_events *ev = d->backend->events;
 
     if (!guest_daemon_is_ready(w->fd))
         return;
     d->daemon_wait = 0;
-    if (d->state != XEN_AGENT)
-        return;
-    d->state = XEN_RUNNING;
-    d->deadline = 0;
-    ev->running(ev->user, &d->spec, d->domid);
+    if (d->state == XEN_AGENT)
+        runs(d);
 }
 
 static int start_daemon(struct backend_domain *d)
 {
     char path[PATH_SIZE];
     pid_t pid;
-    int fd, r = path_get(path, NOTIFY_DIR "/%u.notify", d->domid);
+    int fd, r = notify_path(d, path);
 
     if (!r)
         r = notify_server(path, &fd);
@@ -305,27 +296,34 @@ static int start_daemon(struct backend_domain *d)
         r = guest_daemon_start(&d->spec, d->domid, "xen", path, &pid);
     if (!r)
         r = process_watch(&d->backend->set, &d->daemon, pid, on_daemon_end, d);
+    if (r)
+        stop_notify(d);
     return r;
 }
 
-static void on_built(struct backend_domain *d, int rc)
+/* The domain is there: from now on its end is heard of, and its daemon waits for its agent. */
+static int attend(struct backend_domain *d)
 {
+    d->state = XEN_AGENT;
+    return libxl_evenable_domain_death(d->backend->loop.ctx, d->domid, d->serial << 8 | ABOUT_DEATH,
+                                       &d->death);
+}
+
+/* It is let run first: its kernel takes longest. */
+static void on_built(void *user, uint32_t domid, const char *error)
+{
+    struct backend_domain *d = user;
     libxl_asyncop_how unpause = how(d, ABOUT_UNPAUSE);
     int r;
 
-    d->building = false;
-    if (d->state == XEN_ENDING) {
-        end(d, d->end);
+    if (*error) {
+        fail(d, "%s", error);
         return;
     }
-    if (rc) {
-        fail(d, "libxl cannot build it (%d); its log says why", rc);
+    d->domid = domid;
+    if (d->state == XEN_ENDING)
         return;
-    }
-    d->state = XEN_AGENT;
-    if (libxl_evenable_domain_death(d->backend->ctx, d->domid, d->serial << 8 | ABOUT_DEATH,
-                                    &d->death) ||
-        libxl_domain_unpause(d->backend->ctx, d->domid, &unpause)) {
+    if (attend(d) || libxl_domain_unpause(d->backend->loop.ctx, d->domid, &unpause)) {
         fail(d, "libxl cannot start it");
         return;
     }
@@ -334,37 +332,48 @@ static void on_built(struct backend_domain *d, int rc)
         fail(d, "cannot start its qrexec-daemon: %s", strerror(-r));
 }
 
+static void on_builder_end(void *user, int status)
+{
+    struct backend_domain *d = user;
+
+    d->build = NULL;
+    if (d->state == XEN_BUILDING)
+        fail(d, "its builder ended (exit code %d); the helper's log says why",
+             spawn_exit_code(status));
+    else if (d->state == XEN_AGENT)
+        log_warning("%s: its builder ended early (exit code %d)", d->spec.name,
+                    spawn_exit_code(status));
+}
+
 static void on_operation(struct backend_domain *d, enum xen_about about, int rc)
 {
-    if (about == ABOUT_CREATE) {
-        on_built(d, rc);
-    } else if (about == ABOUT_UNPAUSE && rc) {
+    if (about == ABOUT_UNPAUSE && rc)
         fail(d, "libxl cannot start it (%d)", rc);
-    } else if (about == ABOUT_DESTROY) {
-        if (rc)
-            log_error("%s: libxl cannot destroy domain %u (%d)", d->spec.name, d->domid, rc);
-        d->destroying = false;
-        d->domid = ~0U;
-    }
+    else if (about == ABOUT_DESTROY)
+        on_destroyed(d, rc);
 }
 
 static void on_death(struct backend_domain *d, const libxl_event *ev)
 {
-    bool crash = ev->type == LIBXL_EVENT_TYPE_DOMAIN_DEATH ||
-                 ev->u.domain_shutdown.shutdown_reason == LIBXL_SHUTDOWN_REASON_CRASH ||
-                 ev->u.domain_shutdown.shutdown_reason == LIBXL_SHUTDOWN_REASON_WATCHDOG;
+    static const char *const words[] = {"shut down", "crashed", "was destroyed"};
+    enum domain_end how_it_ended = DOMAIN_SHUTDOWN;
 
-    if (d->state == XEN_RUNNING)
-        end(d, crash ? DOMAIN_CRASH : DOMAIN_SHUTDOWN);
+    if (ev->type == LIBXL_EVENT_TYPE_DOMAIN_DEATH)
+        how_it_ended = DOMAIN_DESTROY;
+    else if (ev->u.domain_shutdown.shutdown_reason == LIBXL_SHUTDOWN_REASON_CRASH ||
+             ev->u.domain_shutdown.shutdown_reason == LIBXL_SHUTDOWN_REASON_WATCHDOG)
+        how_it_ended = DOMAIN_CRASH;
+    if (d->state == XEN_RUNNING || d->adopted)
+        end(d, how_it_ended);
     else
-        fail(d, "it ended before its agent answered");
+        fail(d, "it %s before its agent answered", words[how_it_ended]);
 }
 
 static void take_events(struct backend *b)
 {
     libxl_event *ev;
 
-    while (libxl_event_check(b->ctx, &ev, LIBXL_EVENTMASK_ALL, NULL, NULL) == 0) {
+    while (libxl_event_check(b->loop.ctx, &ev, LIBXL_EVENTMASK_ALL, NULL, NULL) == 0) {
         struct backend_domain *d = b->domains;
 
         while (d && d->serial != ev->for_user >> 8)
@@ -374,54 +383,53 @@ static void take_events(struct backend *b)
         else if (d && (ev->type == LIBXL_EVENT_TYPE_DOMAIN_SHUTDOWN ||
                        ev->type == LIBXL_EVENT_TYPE_DOMAIN_DEATH))
             on_death(d, ev);
-        libxl_event_free(b->ctx, ev);
+        libxl_event_free(b->loop.ctx, ev);
     }
 }
 
-static void fire_timeouts(struct backend *b)
+static void on_deadline(struct backend_domain *d)
 {
-    struct xen_timeout **at = &b->timeouts;
-
-    while (*at) {
-        struct xen_timeout *t = *at;
-
-        if (t->at > clock_ms()) {
-            at = &t->next;
-            continue;
-        }
-        *at = t->next;
-        libxl_osevent_occurred_timeout(b->ctx, t->libxl);
-        free(t);
-        at = &b->timeouts; /* libxl may have made others */
-    }
-}
-
-static void check_deadline(struct backend_domain *d)
-{
-    if (deadline_left(d->deadline) != 0)
-        return;
     d->deadline = 0;
-    if (d->state == XEN_ENDING)
+    if (d->state == XEN_ENDING) {
         process_kill(&d->daemon, SIGKILL);
-    else if (d->state == XEN_RUNNING && start_daemon(d))
-        d->deadline = clock_ms() + DAEMON_WAIT_MAX;
-    else if (d->state < XEN_RUNNING)
+    } else if (d->adopted && d->state == XEN_AGENT) {
+        log_warning("%s: its agent does not answer; it is left running", d->spec.name);
+        runs(d);
+    } else if (d->state == XEN_BUILDING) {
+        fail(d, "it was not built within %u seconds", d->spec.start_seconds);
+    } else if (d->state == XEN_AGENT) {
         fail(d, "no agent answered within %u seconds", d->spec.start_seconds);
+    }
 }
 
+static void check_times(struct backend_domain *d)
+{
+    if (deadline_left(d->deadline) == 0)
+        on_deadline(d);
+    if (deadline_left(d->daemon_at) != 0)
+        return;
+    d->daemon_at = start_daemon(d) ? clock_ms() + DAEMON_WAIT_MAX : 0;
+}
+
+/* libxl may complete an operation within the call that begins it, so its events come last, too. */
 static void xen_dispatch(struct backend *b)
 {
     struct backend_domain *next;
 
     watch_set_dispatch(&b->set);
-    fire_timeouts(b);
+    xen_loop_fire(&b->loop);
+    take_events(b);
+    for (struct backend_domain *d = b->domains; d; d = d->next) {
+        check_times(d);
+        step_ending(d);
+    }
     take_events(b);
     for (struct backend_domain *d = b->domains; d; d = next) {
         next = d->next;
-        check_deadline(d);
         if (is_over(d))
             finish(d);
     }
+    xen_builders_tend(&b->builders);
 }
 
 static int sooner(int a, int b)
@@ -429,14 +437,19 @@ static int sooner(int a, int b)
     return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
+static bool has_a_step(const struct backend_domain *d)
+{
+    return is_over(d) || (d->state == XEN_ENDING && !d->build && !d->destroying && !d->destroyed);
+}
+
 static int xen_timeout(const struct backend *b)
 {
-    int least = -1;
+    int least = sooner(xen_loop_timeout(&b->loop), xen_builders_timeout(&b->builders));
 
-    for (const struct backend_domain *d = b->domains; d; d = d->next)
-        least = sooner(least, is_over(d) ? 0 : deadline_left(d->deadline));
-    for (const struct xen_timeout *t = b->timeouts; t; t = t->next)
-        least = sooner(least, deadline_left(t->at));
+    for (const struct backend_domain *d = b->domains; d; d = d->next) {
+        least = sooner(least, has_a_step(d) ? 0 : deadline_left(d->deadline));
+        least = sooner(least, deadline_left(d->daemon_at));
+    }
     return least;
 }
 
@@ -445,120 +458,108 @@ static int xen_fd(const struct backend *b)
     return b->set.epoll;
 }
 
-static int add_disk(libxl_domain_config *c, const char *path, const char *name)
+static struct backend_domain *domain_new(struct backend *b, const struct domain_spec *spec)
 {
-    libxl_device_disk *disks, *disk;
+    struct backend_domain *d = calloc(1, sizeof(*d));
 
-    if (!*path)
-        return 0;
-    disks = reallocarray(c->disks, (size_t)c->num_disks + 1, sizeof(*disks));
-    if (!disks)
-        return -ENOMEM;
-    c->disks = disks;
-    disk = &disks[c->num_disks++];
-    libxl_device_disk_init(disk);
-    disk->pdev_path = strdup(path);
-    disk->vdev = strdup(name);
-    disk->format = LIBXL_DISK_FORMAT_RAW;
-    disk->readwrite = 1;
-    return disk->pdev_path && disk->vdev ? 0 : -ENOMEM;
+    if (!d)
+        return NULL;
+    d->backend = b;
+    d->spec = *spec;
+    d->serial = ++b->serial;
+    d->domid = NO_DOMID;
+    d->daemon = PROCESS_NULL;
+    d->notify = WATCH_NULL;
+    d->deadline = clock_ms() + (uint64_t)spec->start_seconds * 1000;
+    d->next = b->domains;
+    b->domains = d;
+    return d;
 }
 
-static int add_nic(libxl_domain_config *c, const struct domain_spec *spec)
+static struct backend_domain *find_ours(struct backend *b, const struct domain_spec *spec)
 {
-    if (!spec->networked)
-        return 0;
-    c->nics = calloc(1, sizeof(*c->nics));
-    if (!c->nics)
+    struct backend_domain *d = b->domains;
+
+    while (d && !str_equal(d->spec.name, spec->name) && !str_equal(d->spec.uuid, spec->uuid))
+        d = d->next;
+    return d;
+}
+
+/* An end that was missed meanwhile is told by libxl as soon as it is asked. */
+static int adopt_found(struct backend *b, const struct domain_spec *spec, const libxl_dominfo *info,
+                       struct backend_domain **ret)
+{
+    struct backend_domain *d = domain_new(b, spec);
+
+    if (!d)
         return -ENOMEM;
-    c->num_nics = 1;
-    libxl_device_nic_init(&c->nics[0]);
-    c->nics[0].backend_domid = spec->netvm;
+    d->adopted = true;
+    d->domid = info->domid;
+    *ret = d;
+    if (spec->disposable || !info->cpu_time) {
+        log_info("%s: domain %u is left from before, and destroyed", spec->name, d->domid);
+        end(d, DOMAIN_DESTROY);
+        return 0;
+    }
+    log_info("%s: domain %u is ours again", spec->name, d->domid);
+    if (attend(d))
+        fail(d, "libxl cannot say when it ends");
+    else if (start_daemon(d))
+        d->daemon_at = clock_ms() + DAEMON_WAIT_MS;
     return 0;
 }
 
-static int set_build_info(struct backend *b, const struct domain_spec *spec,
-                          libxl_domain_build_info *info)
+static int xen_adopt(struct backend *b, const struct domain_spec *spec, struct backend_domain **ret,
+                     uint32_t *ret_domid, bool *ret_paused)
 {
-    info->max_vcpus = (int)spec->vcpus;
-    if (libxl_cpu_bitmap_alloc(b->ctx, &info->avail_vcpus, info->max_vcpus))
-        return -ENOMEM;
-    for (int i = 0; i < info->max_vcpus; i++)
-        libxl_bitmap_set(&info->avail_vcpus, i);
-    info->target_memkb = (uint64_t)spec->memory_mib * 1024;
-    info->max_memkb =
-        (uint64_t)(spec->maxmem_mib > spec->memory_mib ? spec->maxmem_mib : spec->memory_mib) *
-        1024;
-    info->kernel = strdup(spec->kernel);
-    info->ramdisk = *spec->ramdisk ? strdup(spec->ramdisk) : NULL;
-    info->cmdline = strdup(spec->kernelopts);
-    return info->kernel && info->cmdline && (info->ramdisk || !*spec->ramdisk) ? 0 : -ENOMEM;
-}
-
-static int set_config(struct backend *b, const struct domain_spec *spec, libxl_domain_config *c)
-{
-    libxl_domain_type type =
-        str_equal(spec->virt_mode, "pvh") ? LIBXL_DOMAIN_TYPE_PVH : LIBXL_DOMAIN_TYPE_PV;
+    libxl_dominfo info;
     int r;
 
-    libxl_domain_create_info_init(&c->c_info);
-    libxl_domain_build_info_init(&c->b_info);
-    c->c_info.type = type;
-    c->c_info.name = strdup(spec->name);
-    if (!c->c_info.name || libxl_uuid_from_string(&c->c_info.uuid, spec->uuid))
-        return -EINVAL;
-    libxl_domain_build_info_init_type(&c->b_info, type);
-    /* what ends a domain is ours to decide: libxl leaves it until we destroy it */
-    c->on_poweroff = c->on_reboot = c->on_watchdog = LIBXL_ACTION_ON_SHUTDOWN_PRESERVE;
-    c->on_crash = c->on_soft_reset = LIBXL_ACTION_ON_SHUTDOWN_PRESERVE;
-    r = set_build_info(b, spec, &c->b_info);
-    if (!r)
-        r = add_disk(c, spec->root_image, "xvda");
-    if (!r)
-        r = add_disk(c, spec->private_image, "xvdb");
-    return r ? r : add_nic(c, spec);
-}
-
-static int build(struct backend_domain *d)
-{
-    libxl_asyncop_how create = how(d, ABOUT_CREATE);
-    int r = set_config(d->backend, &d->spec, &d->config);
-
-    if (!r && libxl_domain_create_new(d->backend->ctx, &d->config, &d->domid, &create, NULL))
-        r = -EIO;
-    d->building = !r;
+    if (find_ours(b, spec))
+        return BACKEND_E_EXISTS;
+    if (!find_uuid(b, spec->uuid, &info))
+        return BACKEND_E_UNKNOWN;
+    r = adopt_found(b, spec, &info, ret);
+    if (!r) {
+        *ret_domid = info.domid;
+        *ret_paused = info.paused;
+    }
+    libxl_dominfo_dispose(&info);
     return r;
 }
 
+static int begin(struct backend_domain *d)
+{
+    static const struct xen_build_events events = {on_built, on_builder_end};
+
+    return xen_build_begin(&d->backend->builders, &d->spec, &events, d, &d->build);
+}
+
+/* A front that has just come back may start what lives: that is then adopted. */
 static int xen_create(struct backend *b, const struct domain_spec *spec,
                       struct backend_domain **ret, uint32_t *ret_domid)
 {
     struct backend_domain *d;
+    bool paused = false;
     int r;
 
-    for (d = b->domains; d; d = d->next)
-        if (str_equal(d->spec.name, spec->name) || str_equal(d->spec.uuid, spec->uuid))
-            return BACKEND_E_EXISTS;
+    if (find_ours(b, spec))
+        return BACKEND_E_EXISTS;
     if (!*spec->kernel)
         return -EINVAL;
     if (str_equal(spec->virt_mode, "hvm"))
         return BACKEND_E_UNSUPPORTED;
-    d = calloc(1, sizeof(*d));
+    r = xen_adopt(b, spec, ret, ret_domid, &paused);
+    if (!r && paused)
+        (void)libxl_domain_unpause(b->loop.ctx, *ret_domid, NULL);
+    if (r != BACKEND_E_UNKNOWN)
+        return r;
+    d = domain_new(b, spec);
     if (!d)
         return -ENOMEM;
-    d->backend = b;
-    d->spec = *spec;
-    d->serial = ++b->serial;
-    d->domid = ~0U;
-    d->daemon = PROCESS_NULL;
-    d->notify = WATCH_NULL;
-    d->deadline = clock_ms() + (uint64_t)spec->start_seconds * 1000;
-    libxl_domain_config_init(&d->config);
-    d->next = b->domains;
-    b->domains = d;
-    r = build(d);
+    r = begin(d);
     if (r)
-        fail(d, "libxl cannot build it: %s", strerror(-r)); /* its event comes from dispatch */
+        fail(d, "its builder cannot be started: %s", strerror(-r)); /* told by dispatch */
     *ret = d;
     *ret_domid = 0;
     return 0;
@@ -570,7 +571,7 @@ static int xen_shutdown(struct backend_domain *d)
 
     if (d->state != XEN_RUNNING)
         return BACKEND_E_UNKNOWN;
-    return libxl_domain_shutdown(d->backend->ctx, d->domid, &other) ? -EIO : 0;
+    return libxl_domain_shutdown(d->backend->loop.ctx, d->domid, &other) ? -EIO : 0;
 }
 
 static void xen_destroy(struct backend_domain *d)
@@ -578,22 +579,27 @@ static void xen_destroy(struct backend_domain *d)
     end(d, DOMAIN_DESTROY);
 }
 
+static bool can_pause(const struct backend_domain *d)
+{
+    return d->state == XEN_RUNNING || (d->state == XEN_AGENT && d->adopted);
+}
+
 static int xen_pause(struct backend_domain *d)
 {
     libxl_asyncop_how other = how(d, ABOUT_OTHER);
 
-    if (d->state != XEN_RUNNING)
+    if (!can_pause(d))
         return BACKEND_E_UNKNOWN;
-    return libxl_domain_pause(d->backend->ctx, d->domid, &other) ? -EIO : 0;
+    return libxl_domain_pause(d->backend->loop.ctx, d->domid, &other) ? -EIO : 0;
 }
 
 static int xen_unpause(struct backend_domain *d)
 {
     libxl_asyncop_how other = how(d, ABOUT_OTHER);
 
-    if (d->state != XEN_RUNNING)
+    if (!can_pause(d))
         return BACKEND_E_UNKNOWN;
-    return libxl_domain_unpause(d->backend->ctx, d->domid, &other) ? -EIO : 0;
+    return libxl_domain_unpause(d->backend->loop.ctx, d->domid, &other) ? -EIO : 0;
 }
 
 static int xen_stats(struct backend_domain *d, struct domain_stats *ret)
@@ -601,10 +607,10 @@ static int xen_stats(struct backend_domain *d, struct domain_stats *ret)
     libxl_dominfo info;
     int r = 0;
 
-    if (d->state != XEN_RUNNING)
+    if (d->domid == NO_DOMID || d->state == XEN_ENDING)
         return BACKEND_E_UNKNOWN;
     libxl_dominfo_init(&info);
-    if (libxl_domain_info(d->backend->ctx, &info, d->domid))
+    if (libxl_domain_info(d->backend->loop.ctx, &info, d->domid))
         r = -EIO;
     else
         *ret = (struct domain_stats){info.current_memkb, info.max_memkb, info.cpu_time};
@@ -612,24 +618,18 @@ static int xen_stats(struct backend_domain *d, struct domain_stats *ret)
     return r;
 }
 
+/* Domains stay; their daemons end with us, and a builder destroys what never ran. */
 static void xen_close(struct backend *b)
 {
     while (b->domains) {
         struct backend_domain *d = b->domains;
 
         b->domains = d->next;
-        if (d->domid != ~0U && !d->building)
-            (void)libxl_domain_destroy(b->ctx, d->domid, NULL);
-        process_kill(&d->daemon, SIGKILL);
+        process_kill(&d->daemon, SIGTERM);
         domain_free(d);
     }
-    libxl_ctx_free(b->ctx);
-    while (b->timeouts) {
-        struct xen_timeout *t = b->timeouts;
-
-        b->timeouts = t->next;
-        free(t);
-    }
+    xen_builders_deinit(&b->builders);
+    xen_loop_deinit(&b->loop);
     watch_set_deinit(&b->set);
     free(b);
 }
@@ -643,25 +643,26 @@ static int xen_open(const struct backend_events *events, struct backend **ret, c
     *ret_why = "";
     if (r)
         return r;
-    *b = (struct backend){.log = {.vmessage = log_message, .destroy = log_destroy},
-                          .set = {.epoll = -1},
-                          .events = events};
+    b->set.epoll = -1;
+    b->events = events;
+    b->builders.set = &b->set;
     r = path_get(path, NOTIFY_DIR);
     if (!r)
         r = mkdir_all(path, 0755);
     if (!r)
         r = watch_set_init(&b->set);
-    if (!r && libxl_ctx_alloc(&b->ctx, LIBXL_VERSION, 0, &b->log)) {
-        *ret_why = "libxl cannot reach Xen: this must be dom0, as root, with xenstored running";
-        r = -ENODEV;
+    if (!r) {
+        r = xen_loop_init(&b->loop, &b->set);
+        if (r)
+            *ret_why = "libxl cannot reach Xen: this must be dom0, as root, with xenstored running";
     }
     if (r) {
+        xen_loop_deinit(&b->loop);
         watch_set_deinit(&b->set);
         free(b);
         return r;
     }
-    libxl_osevent_register_hooks(b->ctx, &hooks, b);
-    libxl_childproc_setmode(b->ctx, &children, b);
+    xen_builders_tend(&b->builders);
     *ret = b;
     return 0;
 }
@@ -674,6 +675,7 @@ const struct backend_ops backend_xen = {
     .timeout = xen_timeout,
     .dispatch = xen_dispatch,
     .create = xen_create,
+    .adopt = xen_adopt,
     .shutdown = xen_shutdown,
     .destroy = xen_destroy,
     .pause = xen_pause,

@@ -1,11 +1,11 @@
 /*
  * A backend makes domains: what the helper asks of Xen, or of the kernel's namespaces.
  *
- * A domain that create() accepted ends in exactly one of events->start_failed or events->gone, and
- * then nothing of it is left: no process, no socket, no directory of a disposable; its struct is
- * freed when that event returns. Nothing here blocks: what takes time is done by processes that
- * the backend watches, and the owner of the loop calls dispatch() when the backend's descriptor
- * is readable or its timeout has passed. Events come out of dispatch() alone.
+ * A domain that create() or adopt() accepted ends in exactly one of events->start_failed or
+ * events->gone, and then nothing of it is left: no process, no socket, no directory of a
+ * disposable; its struct is freed when that event returns. Nothing here blocks: what takes time is
+ * done by processes that the backend watches, and the owner of the loop calls dispatch() when the
+ * backend's descriptor is readable or its timeout has passed. Events come out of dispatch() alone.
  */
 #ifndef QREXEC_SPAWNER_BACKEND_H
 #define QREXEC_SPAWNER_BACKEND_H
@@ -37,10 +37,11 @@ struct domain_spec {
     uint32_t start_seconds;           /* qrexec_timeout: from create to the agent's answer */
     char home[DOMAIN_PATH_SIZE];      /* local: /home/user; made if missing, 0700 */
     char home_from[DOMAIN_PATH_SIZE]; /* local: whose copy a disposable's home is; may be missing */
-    char kernel[DOMAIN_PATH_SIZE], ramdisk[DOMAIN_PATH_SIZE];           /* Xen */
-    char root_image[DOMAIN_PATH_SIZE], private_image[DOMAIN_PATH_SIZE]; /* Xen */
-    char kernelopts[DOMAIN_TEXT_SIZE];                                  /* Xen */
-    char virt_mode[DOMAIN_NAME_SIZE];                                   /* Xen: pv pvh hvm */
+    char kernel[DOMAIN_PATH_SIZE], ramdisk[DOMAIN_PATH_SIZE]; /* Xen */
+    char root_image[DOMAIN_PATH_SIZE];                        /* Xen: never written */
+    char private_image[DOMAIN_PATH_SIZE]; /* Xen: a disposable's is a copy of it */
+    char kernelopts[DOMAIN_TEXT_SIZE];    /* Xen */
+    char virt_mode[DOMAIN_NAME_SIZE];     /* Xen: pv pvh hvm */
 };
 
 struct domain_stats {
@@ -71,7 +72,9 @@ struct backend_ops {
      * one line that says what to do, static or "".
      */
     int (*open)(const struct backend_events *events, struct backend **ret, const char **ret_why);
-    /* Domains must all be gone, else they are killed without events. */
+    /*
+     * Without events. Domains that are not gone are killed; where there is adopt(), they live on.
+     */
     void (*close)(struct backend *b);
 
     /* Mandatory: what to wait for. The descriptor never changes; timeout in ms, -1 none. */
@@ -86,6 +89,13 @@ struct backend_ops {
      */
     int (*create)(struct backend *b, const struct domain_spec *spec, struct backend_domain **ret,
                   uint32_t *ret_domid);
+    /*
+     * NULL: domains end with this process. Else they outlive it, and this makes one that runs from
+     * before ours again, as if created: events->running, then ->gone. A disposable, and one that
+     * never ran a moment, is ended instead: ->gone. BACKEND_E_UNKNOWN: no domain has that uuid.
+     */
+    int (*adopt)(struct backend *b, const struct domain_spec *spec, struct backend_domain **ret,
+                 uint32_t *ret_domid, bool *ret_paused);
     /* Mandatory. Asks the domain to end; it may take its time or not do it. */
     int (*shutdown)(struct backend_domain *d);
     /* Mandatory, for half-built ones too, may be called twice. Ends in ->gone. */

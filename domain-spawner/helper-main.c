@@ -4,6 +4,9 @@
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
 #include "libqrexec/base/paths.h"
+#ifdef HAVE_XEN
+#include "domain-spawner/xen-builder.h"
+#endif
 
 #include <errno.h>
 #include <ev.h>
@@ -93,6 +96,16 @@ static int run(struct helper *h)
     return 0;
 }
 
+/* What the Xen backend starts this program for, see xen-builder.h. */
+static int build(void)
+{
+#ifdef HAVE_XEN
+    return xen_builder_run(HELPER_FD);
+#else
+    return 2;
+#endif
+}
+
 static int check_front(void)
 {
     int type;
@@ -138,10 +151,12 @@ int main(int argc, char **argv)
     static const struct option options[] = {
         {"root", required_argument, NULL, 'r'},
         {"backend", required_argument, NULL, 'b'},
+        {"builder", no_argument, NULL, 'B'},
         {"help", no_argument, NULL, 'h'},
         {0},
     };
     const char *root = NULL, *backend = "";
+    bool builder = false;
     int c;
 
     if (fd_open_standard() || argc < 1)
@@ -150,6 +165,7 @@ int main(int argc, char **argv)
         switch (c) {
         case 'r': root = optarg; break;
         case 'b': backend = optarg; break;
+        case 'B': builder = true; break;
         case 'h': fputs(usage, stdout); return 0;
         default: return bad_usage();
         }
@@ -165,5 +181,5 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     umask(022);
     log_open("domain-spawner-helper", LOG_TARGET_STDERR);
-    return serve(backend);
+    return builder ? build() : serve(backend);
 }

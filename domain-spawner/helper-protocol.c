@@ -141,10 +141,14 @@ static const struct field create_fields[] = {
         key, FIELD_U64, MESSAGE(member), .most = INT64_MAX                                         \
     }
 
-static const struct field hello_fields[] = {TEXT_FIELD("backend")};
+static const struct field hello_fields[] = {
+    TEXT_FIELD("backend"),
+    {"outlive", FIELD_BOOL, MESSAGE(outlive)},
+};
 static const struct field answer_fields[] = {
     NUMBER_FIELD("id", id),
     {"domid", FIELD_U32, MESSAGE(domid), .most = DOMAIN_NUMBER_MAX},
+    {"paused", FIELD_BOOL, MESSAGE(paused)},
     NUMBER_FIELD("memory_kib", stats.memory_kib),
     NUMBER_FIELD("maxmem_kib", stats.maxmem_kib),
     NUMBER_FIELD("cpu_ns", stats.cpu_ns),
@@ -172,6 +176,7 @@ static const struct kind requests[] = {
     [HELPER_PAUSE] = {"pause", &uuid_field, 1, false},
     [HELPER_UNPAUSE] = {"unpause", &uuid_field, 1, false},
     [HELPER_STATS] = {"stats", &uuid_field, 1, false},
+    [HELPER_ADOPT] = {"adopt", create_fields, ARRAY_SIZE(create_fields), false},
 };
 
 static const struct kind messages[] = {

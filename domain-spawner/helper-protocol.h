@@ -5,7 +5,7 @@
  * The front sends requests, each with an id of its choice; each gets one answer with that id, at
  * once: create's answer means "begun". Events come unasked:
  *
- *   helper: {"message":"hello","backend":"local"}
+ *   helper: {"message":"hello","backend":"local","outlive":false}
  *   front:  {"request":"create","id":1,"uuid":U,"name":"work",…}   all of struct domain_spec
  *   helper: {"message":"answer","id":1,"domid":1}
  *   helper: {"message":"running","uuid":U,"domid":1}
@@ -19,6 +19,16 @@
  * an error ends in exactly one of "start-failed" (with "reason", one line) and "gone" (reason
  * shutdown, crash or destroy); when that arrives nothing of it is left. The front's death (end of
  * file) ends every domain, then the helper.
+ *
+ * Where hello says "outlive":true (Xen), domains live on without a helper, and the front's death
+ * ends only the disposables. To a new helper the front names those that it knows, running or not:
+ *
+ *   front:  {"request":"adopt","id":4,"uuid":U,…}        create's fields
+ *   helper: {"message":"answer","id":4,"domid":1}        it lives, "paused":true if it does not run
+ *   helper: {"message":"running","uuid":U,"domid":1}     its agent has answered a new daemon
+ *
+ * "error" instead: no domain has that uuid, so it ended unseen. A disposable is not adopted but
+ * ended: the same answer, then "gone". No domain is touched whose uuid the front does not name.
  *
  * The helper believes nothing: each field is checked here as if a stranger had sent it. An unknown
  * field, a second one of a name, a missing one: refused.
@@ -38,16 +48,17 @@ enum helper_request_type {
     HELPER_PAUSE,
     HELPER_UNPAUSE,
     HELPER_STATS,
+    HELPER_ADOPT,
 };
 
 struct helper_request {
     enum helper_request_type type;
     uint64_t id;
-    struct domain_spec spec; /* other than HELPER_CREATE: only its uuid */
+    struct domain_spec spec; /* other than create and adopt: only its uuid */
 };
 
 enum helper_message_type {
-    HELPER_HELLO,        /* text: the backend's name */
+    HELPER_HELLO,        /* text: the backend's name; outlive */
     HELPER_ANSWER,       /* id; text: the error, or "" */
     HELPER_RUNNING,      /* uuid, domid */
     HELPER_START_FAILED, /* uuid; text: the reason */
@@ -58,7 +69,9 @@ struct helper_message {
     enum helper_message_type type;
     uint64_t id;
     char uuid[DOMAIN_UUID_SIZE];
-    uint32_t domid;            /* answer to create, running; else 0 */
+    uint32_t domid;            /* answer to create and adopt, running; else 0 */
+    bool outlive;              /* hello: domains live on without the helper */
+    bool paused;               /* answer to adopt */
     struct domain_stats stats; /* answer to stats; else zeroes */
     enum domain_end end;
     char text[DOMAIN_TEXT_SIZE];

@@ -23,5 +23,13 @@ tests_unit_domain_spawner_local_sandbox_test_LDADD = domain-spawner/libhelper.la
 HELPER_TESTS += tests/unit/domain-spawner/local-vchan-test
 tests_unit_domain_spawner_local_vchan_test_SOURCES = tests/unit/domain-spawner/local-vchan-test.c tests/unit/test.h
 tests_unit_domain_spawner_local_vchan_test_LDADD = domain-spawner/libhelper.la $(CMOCKA_LIBS)
+XEN_LOG_TEST = tests/unit/domain-spawner/xen-log-test.c tests/unit/test.h
+if HAVE_XEN
+HELPER_TESTS += tests/unit/domain-spawner/xen-log-test
+tests_unit_domain_spawner_xen_log_test_SOURCES = $(XEN_LOG_TEST)
+tests_unit_domain_spawner_xen_log_test_LDADD = domain-spawner/libhelper.la $(CMOCKA_LIBS)
+else
+EXTRA_DIST += $(XEN_LOG_TEST)
+endif
 check_PROGRAMS += $(HELPER_TESTS)
 TESTS += $(HELPER_TESTS)

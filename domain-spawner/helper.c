@@ -21,6 +21,7 @@ struct domain {
     struct domain *next;
     struct backend_domain *backend;
     char uuid[DOMAIN_UUID_SIZE];
+    bool stays; /* when we end */
 };
 
 struct unread {
@@ -167,26 +168,34 @@ static const char *error_text(int r)
     }
 }
 
-static void create(struct helper *h, const struct helper_request *rq)
+static int create_or_adopt(struct helper *h, const struct helper_request *rq,
+                           struct backend_domain **ret, struct helper_message *m)
 {
-    struct domain *d = h->n_domains < MOST_DOMAINS ? calloc(1, sizeof(*d)) : NULL;
-    uint32_t domid = 0;
-    int r = d ? 0 : -ENOMEM;
+    if (find(h, rq->spec.uuid))
+        return BACKEND_E_EXISTS;
+    if (rq->type == HELPER_CREATE)
+        return h->ops->create(h->backend, &rq->spec, ret, &m->domid);
+    return h->ops->adopt ? h->ops->adopt(h->backend, &rq->spec, ret, &m->domid, &m->paused)
+                         : BACKEND_E_UNSUPPORTED;
+}
 
-    if (!r)
-        r = find(h, rq->spec.uuid) ? BACKEND_E_EXISTS : 0;
-    if (!r)
-        r = h->ops->create(h->backend, &rq->spec, &d->backend, &domid);
+static void begin(struct helper *h, const struct helper_request *rq)
+{
+    struct helper_message m = {.type = HELPER_ANSWER, .id = rq->id};
+    struct domain *d = h->n_domains < MOST_DOMAINS ? calloc(1, sizeof(*d)) : NULL;
+    int r = d ? create_or_adopt(h, rq, &d->backend, &m) : -ENOMEM;
+
     if (r) {
         free(d);
         answer(h, rq->id, 0, NULL, error_text(r));
         return;
     }
     memcpy(d->uuid, rq->spec.uuid, sizeof(d->uuid));
+    d->stays = h->ops->adopt && !rq->spec.disposable;
     d->next = h->domains;
     h->domains = d;
     h->n_domains++;
-    answer(h, rq->id, domid, NULL, "");
+    tell(h, &m);
 }
 
 static int optional(int (*hook)(struct backend_domain *d), struct backend_domain *d)
@@ -201,7 +210,8 @@ static void act(struct helper *h, const struct helper_request *rq)
     int r = d ? 0 : BACKEND_E_UNKNOWN;
 
     switch (r ? (enum helper_request_type)HELPER_CREATE : rq->type) {
-    case HELPER_CREATE: break;
+    case HELPER_CREATE:
+    case HELPER_ADOPT: break;
     case HELPER_SHUTDOWN: r = h->ops->shutdown(d->backend); break;
     case HELPER_DESTROY: h->ops->destroy(d->backend); break;
     case HELPER_PAUSE: r = optional(h->ops->pause, d->backend); break;
@@ -226,8 +236,8 @@ static void take_request(struct helper *h, const char *data, size_t n)
         answer(h, id, 0, NULL, text);
     } else if (r) {
         log_warning("a request that cannot be read (%zu bytes) was ignored", n);
-    } else if (rq.type == HELPER_CREATE) {
-        create(h, &rq);
+    } else if (rq.type == HELPER_CREATE || rq.type == HELPER_ADOPT) {
+        begin(h, &rq);
     } else {
         act(h, &rq);
     }
@@ -279,6 +289,7 @@ int helper_new(int socket, const struct backend_ops *ops, struct helper **ret, c
         free(h);
         return r;
     }
+    hello.outlive = ops->adopt != NULL;
     (void)format(hello.text, sizeof(hello.text), "%s", ops->name);
     tell(h, &hello);
     *ret = h;
@@ -321,12 +332,17 @@ void helper_end(struct helper *h)
 {
     h->ending = true;
     for (struct domain *d = h->domains; d; d = d->next)
-        h->ops->destroy(d->backend);
+        if (!d->stays)
+            h->ops->destroy(d->backend);
 }
 
 bool helper_is_over(const struct helper *h)
 {
-    return h->ending && !h->domains;
+    const struct domain *d = h->domains;
+
+    while (d && d->stays)
+        d = d->next;
+    return h->ending && !d;
 }
 
 /* A datagram that is cut was longer than any of ours. */

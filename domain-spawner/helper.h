@@ -26,7 +26,10 @@ bool helper_has_unread(const struct helper *h);
 /* After any of that. */
 void helper_dispatch(struct helper *h);
 
-/* Ends every domain; the helper is over once they are gone. Also when the front goes. */
+/*
+ * Ends every domain, but those that outlive us; the helper is over once they are gone. Also when
+ * the front goes.
+ */
 void helper_end(struct helper *h);
 bool helper_is_over(const struct helper *h);
 

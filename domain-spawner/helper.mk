@@ -15,11 +15,14 @@ noinst_LTLIBRARIES += %D%/libhelper.la
 	%D%/watch.c %D%/watch.h
 %C%_libhelper_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(XENLIGHT_CFLAGS)
 %C%_libhelper_la_LIBADD = libqrexec/libbase.la $(JANSSON_LIBS)
+XEN_BACKEND = %D%/backend-xen.c %D%/xen-builder.c %D%/xen-builder.h %D%/xen-builders.c \
+	%D%/xen-config.c %D%/xen-config.h %D%/xen-disk.c %D%/xen-disk.h \
+	%D%/xen-log.c %D%/xen-log.h %D%/xen-loop.c %D%/xen-loop.h
 if HAVE_XEN
-%C%_libhelper_la_SOURCES += %D%/backend-xen.c
+%C%_libhelper_la_SOURCES += $(XEN_BACKEND)
 %C%_libhelper_la_LIBADD += $(XENLIGHT_LIBS)
 else
-EXTRA_DIST += %D%/backend-xen.c
+EXTRA_DIST += $(XEN_BACKEND)
 endif
 qubeslib_PROGRAMS += %D%/domain-spawner-helper
 %C%_domain_spawner_helper_SOURCES = %D%/helper-main.c

@@ -86,8 +86,8 @@ static void create(const struct helper_request *rq)
 
 static void on_request(const struct helper_request *rq)
 {
-    static const char *const names[] = {"create", "shutdown", "destroy",
-                                        "pause",  "unpause",  "stats"};
+    static const char *const names[] = {"create",  "shutdown", "destroy", "pause",
+                                        "unpause", "stats",    "adopt"};
     struct helper_message answer = {.type = HELPER_ANSWER, .id = rq->id};
     struct one *d = rq->type == HELPER_CREATE ? NULL : find(rq->spec.uuid);
 

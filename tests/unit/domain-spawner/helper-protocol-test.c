@@ -34,7 +34,7 @@ static int parse(const char *text, struct helper_request *rq, uint64_t *id, cons
 static void every_request_comes_back_as_it_went(void **state)
 {
     (void)state;
-    for (int type = HELPER_CREATE; type <= HELPER_STATS; type++) {
+    for (int type = HELPER_CREATE; type <= HELPER_ADOPT; type++) {
         struct helper_request rq = good_create(), back = {.id = 0};
         _cleanup_(freep) char *text = NULL, *again = NULL;
         const char *field;
@@ -42,7 +42,7 @@ static void every_request_comes_back_as_it_went(void **state)
         size_t n;
 
         rq.type = (enum helper_request_type)type;
-        if (type != HELPER_CREATE) {
+        if (type != HELPER_CREATE && type != HELPER_ADOPT) {
             rq.spec = (struct domain_spec){0};
             memcpy(rq.spec.uuid, UUID, sizeof(UUID));
         }
@@ -62,7 +62,9 @@ static void every_message_comes_back_as_it_went(void **state)
 {
     static const struct helper_message messages[] = {
         {.type = HELPER_HELLO, .text = "local"},
+        {.type = HELPER_HELLO, .text = "xen", .outlive = true},
         {.type = HELPER_ANSWER, .id = 0},
+        {.type = HELPER_ANSWER, .id = 4, .domid = 12, .paused = true},
         {.type = HELPER_ANSWER, .id = 9, .domid = 12},
         {.type = HELPER_ANSWER, .id = 9, .text = "no such domain"},
         {.type = HELPER_ANSWER, .id = 9, .stats = {1, 2, 1ULL << 62}},
@@ -83,6 +85,8 @@ static void every_message_comes_back_as_it_went(void **state)
         assert_int_equal(helper_message_parse(text, n, &back), 0);
         assert_int_equal(back.type, messages[i].type);
         assert_int_equal(back.end, messages[i].end);
+        assert_int_equal(back.outlive, messages[i].outlive);
+        assert_int_equal(back.paused, messages[i].paused);
         assert_int_equal(back.domid, messages[i].domid);
         assert_int_equal(back.stats.cpu_ns, messages[i].stats.cpu_ns);
         assert_string_equal(back.text, messages[i].text);

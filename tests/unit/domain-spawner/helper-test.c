@@ -74,6 +74,13 @@ static void fake_destroy(struct backend_domain *d)
     d->destroys++;
 }
 
+static int fake_adopt(struct backend *b, const struct domain_spec *spec,
+                      struct backend_domain **ret, uint32_t *ret_domid, bool *ret_paused)
+{
+    *ret_paused = true;
+    return fake_create(b, spec, ret, ret_domid);
+}
+
 static const struct backend_ops fake = {.name = "fake",
                                         .open = fake_open,
                                         .close = fake_close,
@@ -84,6 +91,7 @@ static const struct backend_ops fake = {.name = "fake",
                                         .shutdown = fake_shutdown,
                                         .destroy = fake_destroy};
 
+static struct backend_ops lasting; /* the same, and its domains outlive the helper */
 static struct helper *helper;
 static int front;
 
@@ -118,6 +126,21 @@ static int set_up(void **state)
     return 0;
 }
 
+static int set_up_lasting(void **state)
+{
+    const char *why = "";
+    int pair[2];
+
+    (void)state;
+    lasting = fake;
+    lasting.adopt = fake_adopt;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    front = pair[0];
+    assert_int_equal(helper_new(pair[1], &lasting, &helper, &why), 0);
+    assert_true(hear().outlive);
+    return 0;
+}
+
 static int tear_down(void **state)
 {
     (void)state;
@@ -126,7 +149,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void ask(enum helper_request_type type, uint64_t id, const char *uuid)
+static void ask_of(enum helper_request_type type, uint64_t id, const char *uuid, bool disposable)
 {
     struct helper_request rq = {.type = type,
                                 .id = id,
@@ -134,6 +157,7 @@ static void ask(enum helper_request_type type, uint64_t id, const char *uuid)
                                          .type = "AppVM",
                                          .default_user = "user",
                                          .vcpus = 1,
+                                         .disposable = disposable,
                                          .start_seconds = 1,
                                          .home = "/h"}};
     _cleanup_(freep) char *text = NULL;
@@ -143,6 +167,11 @@ static void ask(enum helper_request_type type, uint64_t id, const char *uuid)
     assert_int_equal(helper_request_format(&rq, &text, &n), 0);
     assert_int_equal(send(front, text, n, 0), n);
     helper_dispatch(helper);
+}
+
+static void ask(enum helper_request_type type, uint64_t id, const char *uuid)
+{
+    ask_of(type, id, uuid, false);
 }
 
 static void a_domain_is_made_and_its_life_is_told(void **state)
@@ -244,6 +273,48 @@ static void the_fronts_end_destroys_all(void **state)
     assert_true(helper_is_over(helper));
 }
 
+static void the_fronts_end_leaves_what_outlives_it(void **state)
+{
+    (void)state;
+    ask(HELPER_CREATE, 1, UUID);
+    ask_of(HELPER_CREATE, 2, UUID2, true);
+    close_fd(&front);
+    helper_dispatch(helper);
+    assert_int_equal(domains[0].destroys, 0);
+    assert_int_equal(domains[1].destroys, 1);
+    assert_false(helper_is_over(helper));
+    events->gone(events->user, &domains[1].spec, DOMAIN_DESTROY);
+    assert_true(helper_is_over(helper));
+}
+
+static void a_domain_from_before_is_adopted(void **state)
+{
+    struct helper_message m;
+
+    (void)state;
+    ask(HELPER_ADOPT, 3, UUID);
+    m = hear();
+    assert_int_equal(m.id, 3);
+    assert_int_equal(m.domid, 1);
+    assert_true(m.paused);
+    assert_string_equal(m.text, "");
+    events->running(events->user, &domains[0].spec, 1);
+    assert_int_equal(hear().type, HELPER_RUNNING);
+    ask(HELPER_ADOPT, 4, UUID);
+    assert_string_not_equal(hear().text, "");
+    next_result = BACKEND_E_UNKNOWN;
+    ask(HELPER_ADOPT, 5, UUID2);
+    assert_string_equal(hear().text, "the domain is not running");
+}
+
+static void none_is_adopted_where_they_end_with_the_helper(void **state)
+{
+    (void)state;
+    ask(HELPER_ADOPT, 1, UUID);
+    assert_string_equal(hear().text, "this backend cannot do that");
+    assert_int_equal(n_domains, 0);
+}
+
 static void a_front_that_is_slow_to_read_misses_nothing(void **state)
 {
     const int n = 5000;
@@ -275,6 +346,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_refused_request_is_answered_and_does_nothing, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_fronts_end_destroys_all, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_fronts_end_leaves_what_outlives_it, set_up_lasting,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_domain_from_before_is_adopted, set_up_lasting, tear_down),
+        cmocka_unit_test_setup_teardown(none_is_adopted_where_they_end_with_the_helper, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_front_that_is_slow_to_read_misses_nothing, set_up,
                                         tear_down),
     };
