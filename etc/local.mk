@@ -1,4 +1,6 @@
 # Shipped configuration. A file that an administrator changed stays as it is.
+dist_systemdsystemunit_DATA += %D%/systemd/domain-spawner.service %D%/systemd/qrexec-policy-daemon.service
+dist_vmunit_DATA += %D%/systemd/qrexec-agent.service
 POLICY_FILES = 35-compat.policy 90-default.policy 90-admin-policy-default.policy README \
 	include/admin-policy-ro include/admin-policy-rwx
 VM_XEN_FILES = %D%/udev/99-qubes-xen.rules %D%/modules-load.d/qubes-xen.conf %D%/modprobe.d/qubes-xen.conf

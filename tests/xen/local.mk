@@ -3,11 +3,14 @@
 check_PROGRAMS += %D%/programs/elf-trim
 %C%_programs_elf_trim_SOURCES = %D%/programs/elf-trim.c
 %C%_programs_elf_trim_LDADD = libqrexec/libbase.la
+check_PROGRAMS += %D%/programs/socket-service
+%C%_programs_socket_service_SOURCES = %D%/programs/socket-service.c
+%C%_programs_socket_service_LDADD = libqrexec/libbase.la
 XEN_FILES = %D%/packages %D%/images %D%/machine %D%/vm-init %D%/vm-root-init %D%/dom0-init %D%/steps \
 	%D%/main.scenario
 EXTRA_DIST += $(XEN_FILES)
 
-check-xen: all %D%/programs/elf-trim
+check-xen: all %D%/programs/elf-trim %D%/programs/socket-service
 	$(SHELL) $(top_srcdir)/tests/xen/machine $(abs_top_builddir) main
 .PHONY: check-xen
 
