@@ -202,6 +202,20 @@ static bool find_uuid(struct backend *b, const char *uuid, libxl_dominfo *ret)
     return found;
 }
 
+static void xen_list(struct backend *b, void (*found)(void *user, const char *uuid), void *user)
+{
+    char text[DOMAIN_UUID_SIZE];
+    int n = 0;
+    libxl_dominfo *list = libxl_list_domain(b->loop.ctx, &n);
+
+    for (int i = 0; list && i < n; i++)
+        if (list[i].domid && !list[i].dying &&
+            !format(text, sizeof(text), LIBXL_UUID_FMT, LIBXL_UUID_BYTES(list[i].uuid)))
+            found(user, text);
+    if (list)
+        libxl_dominfo_list_free(list, n);
+}
+
 static void find_half_built(struct backend_domain *d)
 {
     libxl_dominfo info;
@@ -676,6 +690,7 @@ const struct backend_ops backend_xen = {
     .dispatch = xen_dispatch,
     .create = xen_create,
     .adopt = xen_adopt,
+    .list = xen_list,
     .shutdown = xen_shutdown,
     .destroy = xen_destroy,
     .pause = xen_pause,

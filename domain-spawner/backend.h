@@ -96,6 +96,8 @@ struct backend_ops {
      */
     int (*adopt)(struct backend *b, const struct domain_spec *spec, struct backend_domain **ret,
                  uint32_t *ret_domid, bool *ret_paused);
+    /* Where there is adopt(): the uuid of each domain that lives, whoever made it. */
+    void (*list)(struct backend *b, void (*found)(void *user, const char *uuid), void *user);
     /* Mandatory. Asks the domain to end; it may take its time or not do it. */
     int (*shutdown)(struct backend_domain *d);
     /* Mandatory, for half-built ones too, may be called twice. Ends in ->gone. */

@@ -86,12 +86,15 @@ static int make(struct spawner *s, const struct domain *template, const char *so
                 struct domain **ret)
 {
     _cleanup_(domain_freep) struct domain *d = NULL;
-    char name[DOMAIN_NAME_MAX + 1];
+    char name[DOMAIN_NAME_MAX + 1], uuid[UUID_LEN + 1];
     uint32_t number;
-    int r = journal_take(&s->journal, (int64_t)time(NULL), is_taken, s, &number);
+    int r = uuid_new(uuid);
 
+    r = r ? r : journal_take(&s->journal, (int64_t)time(NULL), uuid, is_taken, s, &number);
     r = r ? r : format(name, sizeof(name), PREFIX "%u", number);
     r = r ? r : domain_new(name, CLASS_DISP, &d);
+    if (!r)
+        memcpy(d->uuid, uuid, sizeof(d->uuid));
     r = r ? r : inherit(d, template);
     r = r ? r : mark(d, template, source);
     if (r)
@@ -120,6 +123,30 @@ int disposable_new(struct spawner *s, struct domain *template, const char *sourc
     if (!r && !s->sweep.set)
         disposable_sweep(s);
     return r;
+}
+
+int disposable_found(struct spawner *s, const char *uuid, struct domain **ret)
+{
+    _cleanup_(domain_freep) struct domain *d = NULL;
+    char name[DOMAIN_NAME_MAX + 1];
+    uint32_t number;
+    int r;
+
+    if (!journal_find(&s->journal, uuid, &number))
+        return -ENOENT;
+    r = format(name, sizeof(name), PREFIX "%u", number);
+    r = r ? r : domain_new(name, CLASS_DISP, &d);
+    r = r ? r : dict_set(&d->properties, "dispid", name + strlen(PREFIX));
+    r = r ? r : dict_set(&d->properties, "auto_cleanup", "True");
+    if (r)
+        return r;
+    memcpy(d->uuid, uuid, sizeof(d->uuid));
+    d->made_at = clock_ms();
+    r = records_add(s, d);
+    if (r)
+        return r;
+    *ret = take(d);
+    return 0;
 }
 
 static void on_sweep(struct timer *t)

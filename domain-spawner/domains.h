@@ -59,6 +59,7 @@ struct domain {
     } now, before;
     uint64_t made_at;  /* clock_ms() of a disposable's creation by this process */
     bool ever_started; /* since this process knows it */
+    bool found;        /* a new helper sees it, and does not have it yet */
 };
 
 struct domains {

@@ -2,7 +2,7 @@
  * The helper: started, heard, and started again when it ends.
  *
  * Its end is the end of every local domain: they are marked down, their leases end, and a new
- * helper is started after a moment, longer each time it does not last.
+ * helper is started after a moment, longer each time it does not last. Xen's live on (adopt.c).
  */
 #include "domain-spawner/spawner.h"
 
@@ -41,6 +41,10 @@ static void on_message(struct spawner *s, const struct helper_message *m)
     if (m->type == HELPER_HELLO) {
         log_info("backend: %s", m->text);
         snprintf(s->backend, sizeof(s->backend), "%.31s", m->text);
+        s->outlive = m->outlive;
+        adopt_begin(s);
+    } else if (m->type == HELPER_FOUND) {
+        adopt_found(s, m->uuid);
     } else if (m->type == HELPER_ANSWER) {
         life_answer(s, m);
     } else if (!d || !domain_is_up(d)) {
@@ -98,16 +102,6 @@ static void hang_up(struct spawner *s)
     s->helper.fd = -1;
 }
 
-static void all_down(struct spawner *s)
-{
-    for (size_t i = s->domains.n; i-- > 0;) {
-        struct domain *d = i < s->domains.n ? s->domains.list[i] : NULL;
-
-        if (d && d->class != CLASS_ADMIN && d->class != CLASS_REMOTE && domain_is_up(d))
-            life_down(s, d, STATE_HALTED, d->state == STATE_TRANSIENT ? "the backend ended" : NULL);
-    }
-}
-
 static void on_helper_end(struct watch *w, short revents)
 {
     struct spawner *s = container_of(w, struct spawner, helper_end);
@@ -124,9 +118,9 @@ static void on_helper_end(struct watch *w, short revents)
     }
     if (clock_ms() - s->helper_since > LASTED_MS || !s->again_ms)
         s->again_ms = AGAIN_FIRST_MS;
-    log_error("the helper ended (exit code %d), so every domain did; it is started again in %u ms",
-              code, s->again_ms);
-    all_down(s);
+    log_error("the helper ended (exit code %d)%s; it is started again in %u ms", code,
+              s->outlive ? "" : ", so every domain did", s->again_ms);
+    adopt_wait(s);
     s->helper_again.fn = on_again;
     timer_set(&s->helper_again, s->again_ms);
     s->again_ms = s->again_ms < AGAIN_MOST_MS / 2 ? s->again_ms * 2 : AGAIN_MOST_MS;

@@ -159,6 +159,7 @@ static const struct field running_fields[] = {
     {"domid", FIELD_U32, MESSAGE(domid), .least = 1, .most = DOMAIN_NUMBER_MAX},
 };
 static const struct field start_failed_fields[] = {MESSAGE_UUID, TEXT_FIELD("reason")};
+static const struct field found_fields[] = {MESSAGE_UUID};
 static const struct field gone_fields[] = {MESSAGE_UUID};
 
 /* A kind of object: its name, and its fields but for "request" or "message" and "id". */
@@ -186,6 +187,7 @@ static const struct kind messages[] = {
     [HELPER_START_FAILED] = {"start-failed", start_failed_fields, ARRAY_SIZE(start_failed_fields),
                              false},
     [HELPER_GONE] = {"gone", gone_fields, ARRAY_SIZE(gone_fields), false},
+    [HELPER_FOUND] = {"found", found_fields, ARRAY_SIZE(found_fields), false},
 };
 
 static const char *const ends[] = {

@@ -21,8 +21,10 @@
  * file) ends every domain, then the helper.
  *
  * Where hello says "outlive":true (Xen), domains live on without a helper, and the front's death
- * ends only the disposables. To a new helper the front names those that it knows, running or not:
+ * ends only the disposables. A new helper tells of each domain that lives, whoever made it, before
+ * its hello, and the front names those that are its own:
  *
+ *   helper: {"message":"found","uuid":U}
  *   front:  {"request":"adopt","id":4,"uuid":U,…}        create's fields
  *   helper: {"message":"answer","id":4,"domid":1}        it lives, "paused":true if it does not run
  *   helper: {"message":"running","uuid":U,"domid":1}     its agent has answered a new daemon
@@ -63,6 +65,7 @@ enum helper_message_type {
     HELPER_RUNNING,      /* uuid, domid */
     HELPER_START_FAILED, /* uuid; text: the reason */
     HELPER_GONE,         /* uuid, end */
+    HELPER_FOUND,        /* uuid */
 };
 
 struct helper_message {

@@ -271,6 +271,14 @@ static void on_gone(void *user, const struct domain_spec *spec, enum domain_end 
     tell(user, &m);
 }
 
+static void on_found(void *user, const char *uuid)
+{
+    struct helper_message m = {.type = HELPER_FOUND};
+
+    (void)format(m.uuid, sizeof(m.uuid), "%s", uuid);
+    tell(user, &m);
+}
+
 int helper_new(int socket, const struct backend_ops *ops, struct helper **ret, const char **ret_why)
 {
     struct helper_message hello = {.type = HELPER_HELLO};
@@ -289,6 +297,8 @@ int helper_new(int socket, const struct backend_ops *ops, struct helper **ret, c
         free(h);
         return r;
     }
+    if (ops->list)
+        ops->list(h->backend, on_found, h);
     hello.outlive = ops->adopt != NULL;
     (void)format(hello.text, sizeof(hello.text), "%s", ops->name);
     tell(h, &hello);

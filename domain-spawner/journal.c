@@ -20,8 +20,12 @@ static void take_line(struct journal *j, const char *line)
         return;
     line = end + 1;
     when = strtoll(line, &end, 10);
-    if (end != line && !*end && when > 0)
-        j->used[number] = when;
+    if (end == line || (*end && *end != ' ') || when <= 0)
+        return;
+    if (*end && strlen(end + 1) != JOURNAL_UUID_SIZE - 1)
+        return;
+    j->used[number] = when;
+    snprintf(j->uuid[number], JOURNAL_UUID_SIZE, "%s", *end ? end + 1 : "");
 }
 
 static int read_all(struct journal *j)
@@ -51,7 +55,8 @@ static int write_all(const struct journal *j)
         return -ENOMEM;
     for (uint32_t i = 0; i < JOURNAL_NAMES; i++)
         if (j->used[i])
-            fprintf(f, "%u %lld\n", i, (long long)j->used[i]);
+            fprintf(f, "%u %lld%s%s\n", i, (long long)j->used[i], *j->uuid[i] ? " " : "",
+                    j->uuid[i]);
     if (fclose(f) != 0)
         return -ENOMEM;
     return file_replace(j->path, text, n, 0600);
@@ -62,13 +67,14 @@ int journal_open(struct journal *j, const char *path, int64_t now)
     int r;
 
     memset(j->used, 0, sizeof(j->used));
+    memset(j->uuid, 0, sizeof(j->uuid));
     j->fd = -1;
     j->path = strdup(path);
     r = j->path ? read_all(j) : -ENOMEM;
     for (uint32_t i = 0; !r && i < JOURNAL_NAMES; i++) {
         if (j->used[i] > now)
             j->used[i] = now; /* the clock was set back */
-        if (now - j->used[i] >= JOURNAL_KEPT_SEC)
+        if (now - j->used[i] >= JOURNAL_KEPT_SEC && !*j->uuid[i])
             j->used[i] = 0;
     }
     if (!r)
@@ -86,22 +92,25 @@ void journal_close(struct journal *j)
     j->path = NULL;
 }
 
-static int append(struct journal *j, uint32_t number, int64_t now, bool sync)
+static int append(struct journal *j, uint32_t number, int64_t now, const char *uuid)
 {
-    char line[64];
-    int r = format(line, sizeof(line), "%u %lld\n", number, (long long)now);
+    char line[96];
+    int r =
+        format(line, sizeof(line), "%u %lld%s%s\n", number, (long long)now, *uuid ? " " : "", uuid);
 
     if (!r)
         r = write_full(j->fd, line, strlen(line));
-    if (!r && sync && fdatasync(j->fd) < 0)
+    /* A release is not synced: if it is lost, the time of its creation counts. */
+    if (!r && *uuid && fdatasync(j->fd) < 0)
         r = -errno;
-    if (!r)
-        j->used[number] = now;
-    return r;
+    if (r)
+        return r;
+    j->used[number] = now;
+    return format(j->uuid[number], JOURNAL_UUID_SIZE, "%s", uuid);
 }
 
-int journal_take(struct journal *j, int64_t now, bool (*taken)(void *user, uint32_t number),
-                 void *user, uint32_t *ret)
+int journal_take(struct journal *j, int64_t now, const char *uuid,
+                 bool (*taken)(void *user, uint32_t number), void *user, uint32_t *ret)
 {
     uint32_t start = 0, best = JOURNAL_NAMES;
     int r;
@@ -119,7 +128,7 @@ int journal_take(struct journal *j, int64_t now, bool (*taken)(void *user, uint3
     }
     if (best == JOURNAL_NAMES)
         return -ENOSPC;
-    r = append(j, best, now, true);
+    r = append(j, best, now, uuid);
     if (!r)
         *ret = best;
     return r;
@@ -127,6 +136,15 @@ int journal_take(struct journal *j, int64_t now, bool (*taken)(void *user, uint3
 
 int journal_release(struct journal *j, uint32_t number, int64_t now)
 {
-    /* Not synced: if it is lost, the time of its creation counts. */
-    return number < JOURNAL_NAMES ? append(j, number, now, false) : 0;
+    return number < JOURNAL_NAMES ? append(j, number, now, "") : 0;
+}
+
+bool journal_find(const struct journal *j, const char *uuid, uint32_t *ret)
+{
+    for (uint32_t i = 0; i < JOURNAL_NAMES; i++)
+        if (*uuid && str_equal(j->uuid[i], uuid)) {
+            *ret = i;
+            return true;
+        }
+    return false;
 }

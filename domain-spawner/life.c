@@ -19,7 +19,7 @@
 
 #define NETVM_DEPTH 64
 
-static void set_state(struct spawner *s, struct domain *d, enum domain_state state)
+void life_set_state(struct spawner *s, struct domain *d, enum domain_state state)
 {
     log_debug("%s: %s, was %s", d->name, state_name(state), state_name(d->state));
     d->state = state;
@@ -36,7 +36,7 @@ static void text_property(struct spawner *s, const struct domain *d, const char 
         buf[0] = 0;
 }
 
-static int make_spec(struct spawner *s, const struct domain *d, struct domain_spec *spec)
+int life_spec(struct spawner *s, const struct domain *d, struct domain_spec *spec)
 {
     struct domain *template = domain_template(&s->domains, d),
                   *netvm = property_domain(&s->domains, d, "netvm");
@@ -70,7 +70,9 @@ static int make_spec(struct spawner *s, const struct domain *d, struct domain_sp
     text_property(s, d, "kernelopts", spec->kernelopts, sizeof(spec->kernelopts));
     text_property(s, d, "ramdisk", spec->ramdisk, sizeof(spec->ramdisk));
     text_property(s, d, "root_image", spec->root_image, sizeof(spec->root_image));
-    text_property(s, d, "private_image", spec->private_image, sizeof(spec->private_image));
+    /* a disposable's is a copy of its template's, which the helper makes */
+    text_property(s, spec->disposable && template ? template : d, "private_image",
+                  spec->private_image, sizeof(spec->private_image));
     return r;
 }
 
@@ -78,7 +80,7 @@ static int begin(struct spawner *s, struct domain *d)
 {
     static const char *const guid[] = {"start_guid", "True", NULL};
     struct helper_request rq = {.type = HELPER_CREATE};
-    int r = make_spec(s, d, &rq.spec);
+    int r = life_spec(s, d, &rq.spec);
 
     if (!r)
         r = helper_link_tell(s, &rq);
@@ -111,7 +113,7 @@ static int start_after(struct spawner *s, struct domain *d, struct refusal *refu
     d->create_id = 0;
     d->ever_started = true;
     spawner_event(s, d->name, "domain-pre-start", guid);
-    set_state(s, d, STATE_TRANSIENT);
+    life_set_state(s, d, STATE_TRANSIENT);
     if (netvm && netvm->state == STATE_TRANSIENT)
         return 0; /* life_running() of the netvm goes on */
     r = begin(s, d);
@@ -166,7 +168,7 @@ void life_running(struct spawner *s, struct domain *d, uint32_t domid)
         spawner_changed(s); /* on its way down already */
         return;
     }
-    set_state(s, d, STATE_RUNNING);
+    life_set_state(s, d, STATE_RUNNING);
     spawner_event(s, d->name, "domain-start", guid);
     server_domain_reached(s, d->name, WAIT_RUNNING, NULL);
     netvm_reached(s, d->name, true);
@@ -193,7 +195,7 @@ void life_down(struct spawner *s, struct domain *d, enum domain_state state, con
     d->start_time = 0;
     d->create_id = d->asked_id = d->stats_id = 0;
     d->now = d->before = (struct domain_figures){0};
-    set_state(s, d, state);
+    life_set_state(s, d, state);
     tell_down(s, d, why);
     server_domain_reached(s, name, WAIT_STATS, NULL);
     if (disposable_is_ephemeral(s, d))
@@ -205,8 +207,8 @@ void life_down(struct spawner *s, struct domain *d, enum domain_state state, con
     netvm_reached(s, name, false);
 }
 
-static int ask(struct spawner *s, const struct domain *d, enum helper_request_type type,
-               uint64_t *ret_id)
+int life_ask(struct spawner *s, const struct domain *d, enum helper_request_type type,
+             uint64_t *ret_id)
 {
     struct helper_request rq = {.type = type};
     int r;
@@ -233,12 +235,12 @@ int life_shutdown(struct spawner *s, struct domain *d, bool force, struct refusa
         return life_kill(s, d, refusal);
     spawner_event(s, d->name, "domain-pre-shutdown", pairs);
     if (d->state == STATE_PAUSED)
-        (void)ask(s, d, HELPER_UNPAUSE, NULL); /* it could not obey */
-    r = ask(s, d, HELPER_SHUTDOWN, NULL);
+        (void)life_ask(s, d, HELPER_UNPAUSE, NULL); /* it could not obey */
+    r = life_ask(s, d, HELPER_SHUTDOWN, NULL);
     if (r)
         return failed(d, "shut down", r, refusal);
     if (d->state != STATE_DYING)
-        set_state(s, d, STATE_HALTING);
+        life_set_state(s, d, STATE_HALTING);
     return 0;
 }
 
@@ -250,10 +252,10 @@ int life_kill(struct spawner *s, struct domain *d, struct refusal *refusal)
         life_down(s, d, STATE_HALTED, "it was killed");
         return 0;
     }
-    r = ask(s, d, HELPER_DESTROY, NULL);
+    r = life_ask(s, d, HELPER_DESTROY, NULL);
     if (r)
         return failed(d, "killed", r, refusal);
-    set_state(s, d, STATE_DYING);
+    life_set_state(s, d, STATE_DYING);
     return 0;
 }
 
@@ -262,13 +264,13 @@ int life_pause(struct spawner *s, struct domain *d, bool pause, struct refusal *
     int r;
 
     spawner_event(s, d->name, pause ? "domain-pre-paused" : "domain-pre-unpaused", NULL);
-    r = ask(s, d, pause ? HELPER_PAUSE : HELPER_UNPAUSE, &d->asked_id);
+    r = life_ask(s, d, pause ? HELPER_PAUSE : HELPER_UNPAUSE, &d->asked_id);
     return r ? failed(d, pause ? "paused" : "unpaused", r, refusal) : 0;
 }
 
 int life_ask_figures(struct spawner *s, struct domain *d)
 {
-    return ask(s, d, HELPER_STATS, &d->stats_id);
+    return life_ask(s, d, HELPER_STATS, &d->stats_id);
 }
 
 static void on_paused(struct spawner *s, struct domain *d, const char *error)
@@ -277,7 +279,7 @@ static void on_paused(struct spawner *s, struct domain *d, const char *error)
 
     d->asked_id = 0;
     if (!*error && (pause || d->state == STATE_PAUSED)) {
-        set_state(s, d, pause ? STATE_PAUSED : STATE_RUNNING);
+        life_set_state(s, d, pause ? STATE_PAUSED : STATE_RUNNING);
         spawner_event(s, d->name, pause ? "domain-paused" : "domain-unpaused", NULL);
     }
     server_domain_reached(s, d->name, WAIT_PAUSE, *error ? error : NULL);
@@ -301,9 +303,11 @@ void life_answer(struct spawner *s, const struct helper_message *m)
             life_down(s, d, STATE_HALTED, m->text);
             return;
         }
-        if (d->create_id == m->id && m->domid)
+        if (d->create_id == m->id && m->domid) {
             d->domid = m->domid;
-        else if (d->asked_id == m->id)
+            if (m->paused) /* adopted so */
+                life_set_state(s, d, STATE_PAUSED);
+        } else if (d->asked_id == m->id)
             on_paused(s, d, m->text);
         else if (d->stats_id == m->id)
             on_figures(s, d, &m->stats);

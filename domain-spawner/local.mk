@@ -1,7 +1,7 @@
 # domain-spawner
 noinst_LTLIBRARIES += %D%/libspawner.la
 %C%_libspawner_la_SOURCES = \
-	%D%/dict.c %D%/dict.h %D%/disposable.c %D%/domains.c \
+	%D%/adopt.c %D%/dict.c %D%/dict.h %D%/disposable.c %D%/domains.c \
 	%D%/domains.h %D%/events.c %D%/firewall.c %D%/helper-link.c \
 	%D%/journal.c %D%/journal.h %D%/life.c %D%/methods.c \
 	%D%/methods.h %D%/methods-info.c %D%/methods-pool.c %D%/methods-property.c \

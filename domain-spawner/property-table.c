@@ -60,7 +60,7 @@ const struct property property_table[] = {
     ROW("kernel", TYPE_STR, LOCAL, TPL, NULL, "default_kernel", NULL, NULL, "Kernel that is given from dom0; empty: the domain's own."),
     ROW("kernelopts", TYPE_STR, LOCAL, TPL, "", NULL, NULL, NULL, "Kernel command line."),
     ROW("ramdisk", TYPE_STR, LOCAL, TPL, "", NULL, NULL, NULL, "File of the initial memory disk; empty: the one beside the kernel."),
-    ROW("root_image", TYPE_STR, LOCAL, NC, "", NULL, NULL, NULL, "File or block device of the root volume; empty: the backend's own."),
+    ROW("root_image", TYPE_STR, LOCAL, TPL | NC, "", NULL, NULL, NULL, "File or block device of the root volume; empty: the backend's own."),
     ROW("private_image", TYPE_STR, LOCAL, NC, "", NULL, NULL, NULL, "File or block device of the private volume; empty: the backend's own."),
     ROW("bootmode", TYPE_STR, LOCAL, 0, "default", NULL, NULL, NULL, "Boot mode."),
     ROW("stubdom_mem", TYPE_INT, LOCAL, 0, NULL, NULL, NULL, NULL, "Memory of the device model, in MiB; none: the usual."),

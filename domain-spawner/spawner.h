@@ -8,6 +8,7 @@
  *   events.c      event streams
  *   methods*.c    what each method of the Admin API does
  *   life.c        starting and ending domains; helper-link.c: the helper that does it
+ *   adopt.c       domains that outlived the helper, or us
  *
  * One loop, no threads; nothing here waits. A request that must wait is kept with the name of the
  * domain it waits for, so a domain may vanish at any time. Every change raises the generation
@@ -47,6 +48,8 @@ struct spawner {
     uint64_t last_id;
     const char *helper_path;
     char backend[32]; /* as the helper says; "" before that */
+    bool outlive;     /* its domains live on when the helper ends */
+    struct timer adopt;
     bool stopping;
     /* the sockets */
     struct watch api, internal;
@@ -97,6 +100,8 @@ int records_follow(struct spawner *s, struct domain *d, bool tell);
 int disposable_new(struct spawner *s, struct domain *template, const char *source,
                    struct domain **ret, struct refusal *refusal);
 bool disposable_is_ephemeral(const struct spawner *s, const struct domain *d);
+/* A record for one whose spawner is no more, so that it can be ended. -ENOENT: it is not ours. */
+int disposable_found(struct spawner *s, const char *uuid, struct domain **ret);
 /* Removes those that nobody started in time; looks again when the next one is due. */
 void disposable_sweep(struct spawner *s);
 
@@ -144,6 +149,20 @@ int life_ask_figures(struct spawner *s, struct domain *d);
 void life_running(struct spawner *s, struct domain *d, uint32_t domid);
 void life_down(struct spawner *s, struct domain *d, enum domain_state state, const char *why);
 void life_answer(struct spawner *s, const struct helper_message *m);
+/* What the helper must know of the domain. */
+int life_spec(struct spawner *s, const struct domain *d, struct domain_spec *spec);
+void life_set_state(struct spawner *s, struct domain *d, enum domain_state state);
+/* A request about an up domain; *ret_id (may be NULL): the answer's. */
+int life_ask(struct spawner *s, const struct domain *d, enum helper_request_type type,
+             uint64_t *ret_id);
+
+/* adopt.c */
+/* The helper ended; those that live on wait for the next one, the others are down. */
+void adopt_wait(struct spawner *s);
+/* A new helper sees that domain. */
+void adopt_found(struct spawner *s, const char *uuid);
+/* It has told of all: those that are ours are taken over. */
+void adopt_begin(struct spawner *s);
 
 /* helper-link.c */
 int helper_link_start(struct spawner *s);

@@ -39,6 +39,7 @@ static void print_message(const struct helper_message *m, char *line, size_t siz
         break;
     case HELPER_RUNNING: r = format(line, size, "running %s %u", m->uuid, m->domid); break;
     case HELPER_START_FAILED: r = format(line, size, "start-failed %s %s", m->uuid, m->text); break;
+    case HELPER_FOUND: break;
     case HELPER_GONE: r = format(line, size, "gone %s %s", m->uuid, ends[m->end]); break;
     }
     puts(r ? "?" : line);

@@ -2,7 +2,8 @@
  * Plays domain-spawner-helper for the front's tests. What a domain does stands in its name:
  * "slow" runs after 300 ms, "fail" does not start, "refuse" is refused at once, "mute" never
  * answers, "stubborn" does not shut down, "frozen" cannot be paused; all others run at once. The
- * file ROOT/helper.log has a line for each request; SIGUSR1: all domains crash.
+ * file ROOT/helper.log has a line for each request; SIGUSR1: all domains crash. Where ROOT/living
+ * is, domains outlive the helper as Xen's do: their uuids stand there.
  */
 #include "domain-spawner/helper-protocol.h"
 #include "libqrexec/base/io.h"
@@ -16,6 +17,8 @@
 
 #define DOMAINS 512
 #define SLOW_MS 300
+/* somebody else's domain, which is there all the time */
+#define FOREIGN_UUID "ffffffff-0000-4000-8000-000000000000"
 
 static struct one {
     char name[DOMAIN_NAME_SIZE], uuid[DOMAIN_UUID_SIZE];
@@ -24,6 +27,7 @@ static struct one {
 } domains[DOMAINS];
 static uint32_t last_domid;
 static FILE *log_file;
+static char *living; /* NULL: they do not outlive us */
 
 static void say(const struct helper_message *m)
 {
@@ -46,6 +50,31 @@ static void tell(enum helper_message_type type, const struct one *d, enum domain
     say(&m);
 }
 
+/* What lives: all of ours, and others'. */
+static void note_living(void)
+{
+    FILE *f = living ? fopen(living, "w") : NULL;
+
+    if (!f)
+        return;
+    fprintf(f, "%s\n", FOREIGN_UUID);
+    for (size_t i = 0; i < DOMAINS; i++)
+        if (domains[i].uuid[0])
+            fprintf(f, "%s\n", domains[i].uuid);
+    fclose(f);
+}
+
+static void tell_found(void)
+{
+    struct helper_message m = {.type = HELPER_FOUND};
+    FILE *f = fopen(living, "r");
+
+    while (f && fscanf(f, "%36s", m.uuid) == 1)
+        say(&m);
+    if (f)
+        fclose(f);
+}
+
 static struct one *find(const char *uuid)
 {
     for (size_t i = 0; i < DOMAINS; i++)
@@ -58,6 +87,7 @@ static void gone(struct one *d, enum domain_end end)
 {
     tell(HELPER_GONE, d, end, "");
     *d = (struct one){0};
+    note_living();
 }
 
 static void create(const struct helper_request *rq)
@@ -73,6 +103,7 @@ static void create(const struct helper_request *rq)
     memcpy(d->name, rq->spec.name, sizeof(d->name));
     memcpy(d->uuid, rq->spec.uuid, sizeof(d->uuid));
     d->domid = answer.domid = ++last_domid;
+    note_living();
     say(&answer);
     if (strstr(d->name, "fail")) {
         tell(HELPER_START_FAILED, d, DOMAIN_SHUTDOWN, "its image is missing");
@@ -89,12 +120,15 @@ static void on_request(const struct helper_request *rq)
     static const char *const names[] = {"create",  "shutdown", "destroy", "pause",
                                         "unpause", "stats",    "adopt"};
     struct helper_message answer = {.type = HELPER_ANSWER, .id = rq->id};
-    struct one *d = rq->type == HELPER_CREATE ? NULL : find(rq->spec.uuid);
+    bool make = rq->type == HELPER_CREATE || rq->type == HELPER_ADOPT;
+    struct one *d = make ? NULL : find(rq->spec.uuid);
 
     fprintf(log_file, "%s %s\n", names[rq->type], d ? d->name : rq->spec.name);
     fflush(log_file);
-    if (rq->type == HELPER_CREATE) {
+    if (make) {
         create(rq);
+        if (rq->type == HELPER_ADOPT && rq->spec.disposable)
+            gone(find(rq->spec.uuid), DOMAIN_DESTROY);
         return;
     }
     if (!d || (rq->type == HELPER_PAUSE && strstr(d->name, "frozen")))
@@ -180,6 +214,12 @@ int main(int argc, char **argv)
         return 1;
     fprintf(log_file, "pid %d\n", (int)getpid());
     fflush(log_file);
+    living = format_new("%s/living", argv[1] + strlen("--root="));
+    hello.outlive = living && access(living, F_OK) == 0;
+    if (hello.outlive)
+        tell_found();
+    else
+        free(take(living));
     say(&hello);
     while (!over) {
         if (poll(p, 2, next_timeout()) < 0 && errno != EINTR)
@@ -190,5 +230,6 @@ int main(int argc, char **argv)
             over = read_request();
     }
     fclose(log_file);
+    free(living);
     return 0;
 }

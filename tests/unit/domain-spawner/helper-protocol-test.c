@@ -62,6 +62,7 @@ static void every_message_comes_back_as_it_went(void **state)
 {
     static const struct helper_message messages[] = {
         {.type = HELPER_HELLO, .text = "local"},
+        {.type = HELPER_FOUND, .uuid = UUID},
         {.type = HELPER_HELLO, .text = "xen", .outlive = true},
         {.type = HELPER_ANSWER, .id = 0},
         {.type = HELPER_ANSWER, .id = 4, .domid = 12, .paused = true},

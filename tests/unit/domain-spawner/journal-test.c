@@ -6,6 +6,8 @@
 #define NOW 1700000000LL
 #define DAY (24 * 3600)
 
+#define OWNER "01234567-89ab-4cde-8f01-23456789abcd"
+
 static struct journal journal;
 
 static bool none_taken(void *user, uint32_t number)
@@ -45,7 +47,7 @@ static void no_name_comes_twice_within_its_days(void **state)
     memset(seen, 0, sizeof(seen));
     assert_int_equal(journal_open(&journal, path, NOW), 0);
     for (int i = 0; i < 500; i++) {
-        assert_int_equal(journal_take(&journal, NOW + i, none_taken, NULL, &n), 0);
+        assert_int_equal(journal_take(&journal, NOW + i, OWNER, none_taken, NULL, &n), 0);
         assert_true(n < JOURNAL_NAMES && !seen[n]);
         seen[n] = true;
     }
@@ -54,7 +56,7 @@ static void no_name_comes_twice_within_its_days(void **state)
     free(journal.path);
     assert_int_equal(journal_open(&journal, path, NOW + 500), 0);
     for (int i = 0; i < 500; i++) {
-        assert_int_equal(journal_take(&journal, NOW + 500, none_taken, NULL, &n), 0);
+        assert_int_equal(journal_take(&journal, NOW + 500, OWNER, none_taken, NULL, &n), 0);
         assert_false(seen[n]);
         seen[n] = true;
     }
@@ -69,7 +71,7 @@ static void a_names_days_begin_when_it_is_released(void **state)
 
     (void)state;
     assert_int_equal(journal_open(&journal, path, NOW), 0);
-    assert_int_equal(journal_take(&journal, NOW, all_taken_but, &only, &n), 0);
+    assert_int_equal(journal_take(&journal, NOW, OWNER, all_taken_but, &only, &n), 0);
     assert_int_equal(n, 77);
     assert_int_equal(journal_release(&journal, 77, NOW + 6 * DAY), 0);
     journal_close(&journal);
@@ -92,17 +94,18 @@ static void when_all_were_used_the_oldest_comes_again(void **state)
     for (uint32_t i = 0; i < JOURNAL_NAMES; i++)
         journal.used[i] = NOW - 1000;
     journal.used[4321] = NOW - 2000;
-    assert_int_equal(journal_take(&journal, NOW, none_taken, NULL, &n), 0);
+    assert_int_equal(journal_take(&journal, NOW, OWNER, none_taken, NULL, &n), 0);
     assert_int_equal(n, 4321);
-    assert_int_equal(journal_take(&journal, NOW, all_taken, NULL, &n), -ENOSPC);
+    assert_int_equal(journal_take(&journal, NOW, OWNER, all_taken, NULL, &n), -ENOSPC);
     journal_close(&journal);
     test_rmdir(root);
 }
 
 static void a_cut_or_senseless_line_is_passed_over(void **state)
 {
-    static const char text[] = "12 1699999999\nnonsense\n99999 1699999999\n13 -5\n14 x\n15\n16 "
-                               "1699999998\n17 16999";
+    static const char text[] =
+        "12 1699999999\n18 1699999999 short\nnonsense\n99999 1699999999\n13 -5\n14 x\n15\n16 "
+        "1699999998\n17 16999";
     char path[4200], *root = begin(path);
 
     (void)state;
@@ -112,6 +115,32 @@ static void a_cut_or_senseless_line_is_passed_over(void **state)
     assert_int_equal(journal.used[16], 1699999998);
     for (uint32_t i = 0; i < JOURNAL_NAMES; i++)
         assert_true(i == 12 || i == 16 || journal.used[i] == 0);
+    journal_close(&journal);
+    test_rmdir(root);
+}
+
+static void an_owner_is_known_until_the_release(void **state)
+{
+    char path[4200], *root = begin(path);
+    uint32_t n, found;
+
+    (void)state;
+    assert_int_equal(journal_open(&journal, path, NOW), 0);
+    assert_int_equal(journal_take(&journal, NOW, OWNER, none_taken, NULL, &n), 0);
+    /* twice: what is written anew has it, too, however old it is */
+    for (int i = 0; i < 2; i++) {
+        close_fd(&journal.fd);
+        free(journal.path);
+        assert_int_equal(journal_open(&journal, path, NOW + 30 * DAY), 0);
+        assert_true(journal_find(&journal, OWNER, &found));
+        assert_int_equal(found, n);
+        assert_false(journal_find(&journal, "", &found));
+    }
+    assert_int_equal(journal_release(&journal, n, NOW + 30 * DAY), 0);
+    assert_false(journal_find(&journal, OWNER, &found));
+    journal_close(&journal);
+    assert_int_equal(journal_open(&journal, path, NOW + 30 * DAY), 0);
+    assert_false(journal_find(&journal, OWNER, &found));
     journal_close(&journal);
     test_rmdir(root);
 }
@@ -136,6 +165,7 @@ int main(void)
         cmocka_unit_test(a_names_days_begin_when_it_is_released),
         cmocka_unit_test(when_all_were_used_the_oldest_comes_again),
         cmocka_unit_test(a_cut_or_senseless_line_is_passed_over),
+        cmocka_unit_test(an_owner_is_known_until_the_release),
         cmocka_unit_test(a_clock_set_back_frees_no_name),
     };
 
