@@ -19,6 +19,7 @@
 
 #include "domain-spawner/guest-daemon.h"
 #include "domain-spawner/xen-builder.h"
+#include "domain-spawner/xen-find.h"
 #include "domain-spawner/xen-loop.h"
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
@@ -28,7 +29,6 @@
 
 #include <errno.h>
 #include <libxl_event.h>
-#include <libxl_utils.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,6 +36,7 @@
 #define NOTIFY_DIR    "/run/qubes/domains"
 #define CONSOLE_LOG   "/var/log/xen/console/guest-%s.log" /* xenconsoled --log=guest writes it */
 #define DESTROY_TRIES 3
+#define DESTROY_MS    500 /* between them: somebody else may be at it, too */
 #define NO_DOMID      UINT32_MAX
 
 enum xen_state { XEN_BUILDING, XEN_AGENT, XEN_RUNNING, XEN_ENDING };
@@ -59,6 +60,7 @@ struct backend_domain {
     bool destroying; /* an operation of libxl runs */
     bool destroyed;
     int destroy_tries;
+    uint64_t destroy_at; /* not before that */
     struct xen_build *build;
     libxl_evgen_domain_death *death;
     struct process daemon;
@@ -180,50 +182,24 @@ static void finish(struct backend_domain *d)
     domain_free(d);
 }
 
-/* Of the living one with that uuid: its figures, which the caller disposes of. */
-static bool find_uuid(struct backend *b, const char *uuid, libxl_dominfo *ret)
-{
-    libxl_uuid wanted;
-    int n = 0;
-    libxl_dominfo *list;
-    bool found = false;
-
-    if (libxl_uuid_from_string(&wanted, uuid))
-        return false;
-    list = libxl_list_domain(b->loop.ctx, &n);
-    for (int i = 0; list && i < n && !found; i++)
-        if (libxl_uuid_compare(&list[i].uuid, &wanted) == 0 && !list[i].dying) {
-            libxl_dominfo_init(ret);
-            libxl_dominfo_copy(b->loop.ctx, ret, &list[i]);
-            found = true;
-        }
-    if (list)
-        libxl_dominfo_list_free(list, n);
-    return found;
-}
-
 static void xen_list(struct backend *b, void (*found)(void *user, const char *uuid), void *user)
 {
-    char text[DOMAIN_UUID_SIZE];
-    int n = 0;
-    libxl_dominfo *list = libxl_list_domain(b->loop.ctx, &n);
-
-    for (int i = 0; list && i < n; i++)
-        if (list[i].domid && !list[i].dying &&
-            !format(text, sizeof(text), LIBXL_UUID_FMT, LIBXL_UUID_BYTES(list[i].uuid)))
-            found(user, text);
-    if (list)
-        libxl_dominfo_list_free(list, n);
+    xen_find_all(b->loop.ctx, found, user);
 }
 
 static void find_half_built(struct backend_domain *d)
 {
     libxl_dominfo info;
 
-    if (!find_uuid(d->backend, d->spec.uuid, &info))
+    if (!xen_find_uuid(d->backend->loop.ctx, d->spec.uuid, &info))
         return;
     d->domid = info.domid;
     libxl_dominfo_dispose(&info);
+}
+
+static bool has_a_step(const struct backend_domain *d)
+{
+    return d->state == XEN_ENDING && !d->build && !d->destroying && !d->destroyed;
 }
 
 /* The next thing that its end needs. */
@@ -231,8 +207,9 @@ static void step_ending(struct backend_domain *d)
 {
     libxl_asyncop_how destroy = how(d, ABOUT_DESTROY);
 
-    if (d->state != XEN_ENDING || d->build || d->destroying || d->destroyed)
+    if (!has_a_step(d) || deadline_left(d->destroy_at) > 0)
         return;
+    d->destroy_at = 0;
     if (d->domid == NO_DOMID)
         find_half_built(d);
     if (d->domid == NO_DOMID)
@@ -252,6 +229,7 @@ static void on_destroyed(struct backend_domain *d, int rc)
     d->destroying = false;
     /* one that somebody else destroyed is not there any more */
     d->destroyed = !rc || libxl_domain_info(d->backend->loop.ctx, NULL, d->domid) != 0;
+    d->destroy_at = clock_ms() + DESTROY_MS;
 }
 
 static void on_daemon_end(struct process *p, int status)
@@ -451,19 +429,21 @@ static int sooner(int a, int b)
     return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
-static bool has_a_step(const struct backend_domain *d)
+static int next_step(const struct backend_domain *d)
 {
-    return is_over(d) || (d->state == XEN_ENDING && !d->build && !d->destroying && !d->destroyed);
+    if (is_over(d))
+        return 0;
+    if (has_a_step(d))
+        return d->destroy_at ? deadline_left(d->destroy_at) : 0;
+    return sooner(deadline_left(d->deadline), deadline_left(d->daemon_at));
 }
 
 static int xen_timeout(const struct backend *b)
 {
     int least = sooner(xen_loop_timeout(&b->loop), xen_builders_timeout(&b->builders));
 
-    for (const struct backend_domain *d = b->domains; d; d = d->next) {
-        least = sooner(least, has_a_step(d) ? 0 : deadline_left(d->deadline));
-        least = sooner(least, deadline_left(d->daemon_at));
-    }
+    for (const struct backend_domain *d = b->domains; d; d = d->next)
+        least = sooner(least, next_step(d));
     return least;
 }
 
@@ -531,7 +511,7 @@ static int xen_adopt(struct backend *b, const struct domain_spec *spec, struct b
 
     if (find_ours(b, spec))
         return BACKEND_E_EXISTS;
-    if (!find_uuid(b, spec->uuid, &info))
+    if (!xen_find_uuid(b->loop.ctx, spec->uuid, &info))
         return BACKEND_E_UNKNOWN;
     r = adopt_found(b, spec, &info, ret);
     if (!r) {

@@ -264,9 +264,11 @@ static void on_start_failed(void *user, const struct domain_spec *spec, const ch
 
 static void on_gone(void *user, const struct domain_spec *spec, enum domain_end end)
 {
+    static const char *const how[] = {"shut down", "crashed", "was destroyed"};
     struct helper_message m = {.type = HELPER_GONE, .end = end};
 
     memcpy(m.uuid, spec->uuid, sizeof(m.uuid));
+    log_info("%s: it %s", spec->name, how[end]);
     forget(user, spec->uuid);
     tell(user, &m);
 }
