@@ -113,6 +113,7 @@ static int on_hello(struct daemon *d, struct wire_reader *r)
     d->control.version = version;
     if (queue(d, w.data, w.len) || clients_listen(d))
         return -EIO;
+    deaths_recall(d); /* what ended while no daemon or no agent was there */
     log_info("%s: the agent answered, protocol %u", d->name, version);
     if (!d->ready_once && d->on_ready)
         d->on_ready(d);

@@ -240,6 +240,17 @@ static int serve(struct daemon *d)
     return r;
 }
 
+static void keep_ports(struct daemon *d)
+{
+    char path[PATH_SIZE];
+    int r = format(path, sizeof(path), "%s/ports.%u", d->socket_dir, d->domid);
+
+    r = r ? r : ports_keep(&d->ports, path, d->uuid);
+    if (r)
+        log_warning("%s: %s; a daemon that is started again will not know the calls that run", path,
+                    strerror(-r));
+}
+
 int main(int argc, char **argv)
 {
     static struct daemon d = {.listener = -1, .pending.most = DAEMON_CALLS_MOST};
@@ -262,6 +273,7 @@ int main(int argc, char **argv)
         return r;
     raise_limits();
     ports_init(&d.ports, d.domid);
+    keep_ports(&d);
     r = serve(&d);
     program_deinit(&d.program);
     ports_deinit(&d.ports);

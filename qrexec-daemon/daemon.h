@@ -81,6 +81,8 @@ int deaths_start(struct daemon *d);
 void deaths_stop(struct daemon *d);
 /* The agent was told of a connection with that domain. */
 void deaths_follow(struct daemon *d, uint32_t domain, uint32_t port);
+/* An agent is there: it is told of those that ended meanwhile. */
+void deaths_recall(struct daemon *d);
 
 /* clients.c */
 int clients_listen(struct daemon *d);

@@ -64,6 +64,17 @@ void deaths_stop(struct daemon *d)
     d->deaths = NULL;
 }
 
+void deaths_recall(struct daemon *d)
+{
+    uint32_t domain;
+    size_t at = 0;
+
+    while (ports_next_domain(&d->ports, &at, &domain))
+        if (domain && vchan_deaths_follow(d->deaths, domain) == -EHOSTDOWN)
+            on_death(d, domain);
+    take_deaths(d);
+}
+
 void deaths_follow(struct daemon *d, uint32_t domain, uint32_t port)
 {
     int r = domain ? ports_note(&d->ports, domain, port) : 0;

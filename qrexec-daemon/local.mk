@@ -2,7 +2,7 @@
 noinst_LTLIBRARIES += %D%/libdaemon.la
 %C%_libdaemon_la_SOURCES = \
 	%D%/call.c %D%/call.h %D%/calls.c %D%/calls-carry.c %D%/calls-decide.c %D%/clients.c \
-	%D%/control.c %D%/daemon.h %D%/deaths.c %D%/maker.c %D%/maker.h %D%/pending.c %D%/pending.h %D%/ports.c \
+	%D%/control.c %D%/daemon.h %D%/deaths.c %D%/maker.c %D%/maker.h %D%/pending.c %D%/pending.h %D%/ports.c %D%/ports-file.c \
 	%D%/ports.h %D%/program.c %D%/program.h %D%/running-call.h %D%/stream.c %D%/stream.h
 %C%_libdaemon_la_LIBADD = libqrexec/libvchan.la libqrexec/libwire.la libqrexec/libbase.la
 sbin_PROGRAMS += %D%/qrexec-daemon

@@ -15,15 +15,16 @@ struct port_set {
 
 void ports_init(struct ports *p, uint32_t own)
 {
-    *p = (struct ports){.own = own};
+    *p = (struct ports){.own = own, .file = -1};
 }
 
 void ports_deinit(struct ports *p)
 {
+    ports_leave(p);
     for (size_t i = 0; i < p->n_sets; i++)
         free(p->sets[i].words);
     free(p->sets);
-    *p = (struct ports){.own = p->own};
+    *p = (struct ports){.own = p->own, .file = -1};
 }
 
 static struct port_set *find_set(struct ports *p, uint32_t domain)
@@ -86,6 +87,7 @@ int ports_allot(struct ports *p, uint32_t domain, uint32_t *ret)
             break;
         s->words[w] |= 1ULL << (bit % WORD_BITS);
         *ret = PORT_FIRST + (uint32_t)bit;
+        ports_write(p, '+', domain, *ret);
         return 0;
     }
     return r ? r : PORTS_E_NONE;
@@ -102,9 +104,11 @@ int ports_note(struct ports *p, uint32_t domain, uint32_t port)
     r = s ? 0 : add_set(p, domain, &s);
     while (!r && bit / WORD_BITS >= s->n_words)
         r = grow(s);
-    if (!r)
-        s->words[bit / WORD_BITS] |= 1ULL << (bit % WORD_BITS);
-    return r;
+    if (r)
+        return r;
+    s->words[bit / WORD_BITS] |= 1ULL << (bit % WORD_BITS);
+    ports_write(p, '+', domain, port);
+    return 0;
 }
 
 bool ports_next(const struct ports *p, uint32_t domain, uint32_t *port)
@@ -133,5 +137,19 @@ bool ports_release(struct ports *p, uint32_t domain, uint32_t port)
     if (bit / WORD_BITS >= s->n_words || !(s->words[bit / WORD_BITS] & mask))
         return false;
     s->words[bit / WORD_BITS] &= ~mask;
+    ports_write(p, '-', domain, port);
     return true;
+}
+
+bool ports_next_domain(const struct ports *p, size_t *at, uint32_t *ret)
+{
+    uint32_t port;
+
+    while (*at < p->n_sets) {
+        *ret = p->sets[(*at)++].domain;
+        port = 0;
+        if (ports_next(p, *ret, &port))
+            return true;
+    }
+    return false;
 }

@@ -21,6 +21,9 @@ struct ports {
     uint32_t own; /* number of the domain that this daemon serves */
     struct port_set *sets;
     size_t n_sets;
+    int file; /* of taken ports (ports-file.c); -1: none */
+    char *path, *uuid;
+    size_t lines;
 };
 
 void ports_init(struct ports *p, uint32_t own);
@@ -41,5 +44,16 @@ int ports_note(struct ports *p, uint32_t domain, uint32_t port);
 bool ports_next(const struct ports *p, uint32_t domain, uint32_t *port);
 /* False: it was not taken. */
 bool ports_release(struct ports *p, uint32_t domain, uint32_t port);
+/* The domains towards which ports are taken; start with *at 0. False: no more. */
+bool ports_next_domain(const struct ports *p, size_t *at, uint32_t *ret);
+
+/*
+ * From now on what is taken stands in that file, too. What an earlier daemon of the same domain
+ * (uuid) left there is taken already. Negative errno: there is no file.
+ */
+int ports_keep(struct ports *p, const char *path, const char *uuid);
+void ports_write(struct ports *p, char sign, uint32_t domain, uint32_t port);
+/* The file goes if nothing is taken; else it is for the next daemon. */
+void ports_leave(struct ports *p);
 
 #endif

@@ -1,6 +1,7 @@
 /* Data ports: who allots which, and when one is free again. */
 #include "tests/unit/test.h"
 
+#include "libqrexec/base/io.h"
 #include "qrexec-daemon/ports.h"
 
 static uint32_t allot(struct ports *p, uint32_t domain)
@@ -133,6 +134,47 @@ static void a_port_that_cannot_be_is_not_kept(void **state)
     ports_deinit(&p);
 }
 
+static void the_next_daemon_knows_what_is_taken(void **state)
+{
+    char *root = test_mkdir(), path[4200];
+    struct ports p;
+    uint32_t domain, port = 0;
+    size_t at = 0;
+
+    (void)state;
+    assert_int_equal(format(path, sizeof(path), "%s/ports.7", root), 0);
+    ports_init(&p, 7);
+    assert_int_equal(ports_keep(&p, path, "ours"), 0);
+    assert_int_equal(allot(&p, 0), 513);
+    assert_int_equal(allot(&p, 0), 514);
+    assert_int_equal(ports_note(&p, 9, 515), 0);
+    assert_true(ports_release(&p, 0, 513));
+    ports_deinit(&p);
+    /* killed while it wrote the release, which does not count then */
+    assert_int_equal(truncate(path, 5 + 4 * 7 - 3), 0);
+
+    ports_init(&p, 7);
+    assert_int_equal(ports_keep(&p, path, "ours"), 0);
+    assert_int_equal(allot(&p, 0), 515);
+    assert_true(ports_next_domain(&p, &at, &domain));
+    assert_int_equal(domain, 0);
+    assert_true(ports_next_domain(&p, &at, &domain));
+    assert_int_equal(domain, 9);
+    assert_true(ports_next(&p, 9, &port));
+    assert_int_equal(port, 515);
+    assert_false(ports_next_domain(&p, &at, &domain));
+    ports_deinit(&p);
+
+    /* another domain that got its number */
+    ports_init(&p, 7);
+    assert_int_equal(ports_keep(&p, path, "theirs"), 0);
+    assert_int_equal(allot(&p, 0), 513);
+    assert_true(ports_release(&p, 0, 513));
+    ports_deinit(&p);
+    assert_int_equal(access(path, F_OK), -1); /* nothing is taken, so nothing is left */
+    test_rmdir(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +185,7 @@ int main(void)
         cmocka_unit_test(ports_run_out_and_come_back),
         cmocka_unit_test(what_the_other_daemon_allotted_is_kept_beside_ours),
         cmocka_unit_test(a_port_that_cannot_be_is_not_kept),
+        cmocka_unit_test(the_next_daemon_knows_what_is_taken),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

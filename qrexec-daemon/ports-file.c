@@ -1,0 +1,107 @@
+/*
+ * The file of taken ports: what a daemon that is started again must know.
+ *
+ * Data connections outlive a daemon. The next one must not give their ports to others, and must
+ * tell its agent when the domain at their other end is gone. So each port that is taken or released
+ * is a line in a file beside the socket: "+DOMAIN PORT" or "-DOMAIN PORT" after a first line with
+ * the domain's uuid, without which it is another's. Without the file calls go on all the same.
+ */
+#include "libqrexec/base/io.h"
+#include "libqrexec/base/log.h"
+#include "qrexec-daemon/ports.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#define FILE_MOST  (4U << 20)
+#define LINES_MOST 10000 /* then it is written anew, with what is taken */
+
+static int write_anew(struct ports *p)
+{
+    _cleanup_(freep) char *text = NULL;
+    size_t n = 0, at = 0;
+    uint32_t domain, port;
+    FILE *f = open_memstream(&text, &n);
+    int r;
+
+    if (!f)
+        return -ENOMEM;
+    fprintf(f, "%s\n", p->uuid);
+    while (ports_next_domain(p, &at, &domain))
+        for (port = 0; ports_next(p, domain, &port);)
+            fprintf(f, "+%u %u\n", domain, port);
+    if (fclose(f) != 0)
+        return -ENOMEM;
+    close_fd(&p->file);
+    p->lines = 0;
+    r = file_replace(p->path, text, n, 0600);
+    if (r)
+        return r;
+    p->file = open(p->path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+    return p->file < 0 ? -errno : 0;
+}
+
+static void take_line(struct ports *p, const char *line)
+{
+    unsigned domain, port;
+    char sign;
+
+    if (sscanf(line, "%c%u %u", &sign, &domain, &port) != 3)
+        return;
+    if (sign == '+')
+        (void)ports_note(p, domain, port);
+    else if (sign == '-')
+        (void)ports_release(p, domain, port);
+}
+
+int ports_keep(struct ports *p, const char *path, const char *uuid)
+{
+    _cleanup_(freep) char *text = NULL;
+    char *line, *end;
+    size_t n;
+    int r = file_read(path, FILE_MOST, &text, &n);
+
+    /* only whole lines: a crash may have cut the last one */
+    for (line = r ? NULL : text; line && (end = strchr(line, '\n')); line = end + 1) {
+        *end = 0;
+        if (line != text)
+            take_line(p, line);
+        else if (!str_equal(line, uuid))
+            break;
+    }
+    p->path = strdup(path);
+    p->uuid = strdup(uuid);
+    return p->path && p->uuid ? write_anew(p) : -ENOMEM;
+}
+
+void ports_write(struct ports *p, char sign, uint32_t domain, uint32_t port)
+{
+    char line[32];
+    int r;
+
+    if (p->file < 0)
+        return;
+    r = format(line, sizeof(line), "%c%u %u\n", sign, domain, port);
+    if (!r)
+        r = write_full(p->file, line, strlen(line));
+    if (!r && ++p->lines > LINES_MOST)
+        r = write_anew(p);
+    if (!r)
+        return;
+    log_error("%s: %s; a daemon that is started again will not know the calls that run", p->path,
+              strerror(-r));
+    close_fd(&p->file);
+}
+
+void ports_leave(struct ports *p)
+{
+    uint32_t domain;
+    size_t at = 0;
+
+    if (p->path && !ports_next_domain(p, &at, &domain))
+        (void)unlink(p->path);
+    close_fd(&p->file);
+    free(take(p->path));
+    free(take(p->uuid));
+}
