@@ -1,6 +1,10 @@
 # Shipped configuration. A file that an administrator changed stays as it is.
 dist_systemdsystemunit_DATA += %D%/systemd/domain-spawner.service %D%/systemd/qrexec-policy-daemon.service
 dist_vmunit_DATA += %D%/systemd/qrexec-agent.service
+# for mkinitramfs -d: see doc/xen.md
+VM_INITRAMFS = initramfs.conf modules hooks/qrexec-cow scripts/local-bottom/qrexec-cow
+EXTRA_DIST += %D%/vm-initramfs/initramfs.conf %D%/vm-initramfs/modules \
+	%D%/vm-initramfs/hooks/qrexec-cow %D%/vm-initramfs/scripts/local-bottom/qrexec-cow
 POLICY_FILES = 35-compat.policy 90-default.policy 90-admin-policy-default.policy README \
 	include/admin-policy-ro include/admin-policy-rwx
 VM_XEN_FILES = %D%/udev/99-qubes-xen.rules %D%/modules-load.d/qubes-xen.conf %D%/modprobe.d/qubes-xen.conf
@@ -17,7 +21,13 @@ etc-files:
 	for s in Ask Notify; do \
 		ln -sfn ../../run/qubes/policy-agent.sock $(DESTDIR)$(sysconfdir)/qubes-rpc/policy.$$s || exit 1; \
 	done
+	for f in $(VM_INITRAMFS); do \
+		to="$(DESTDIR)$(datadir)/qubes/vm-initramfs/$$f"; \
+		$(MKDIR_P) "$${to%/*}" && cp -p "$(top_srcdir)/etc/vm-initramfs/$$f" "$$to" || exit 1; \
+	done
 etc-remove:
+	rm -rf "$(DESTDIR)$(datadir)/qubes/vm-initramfs"
+	rmdir "$(DESTDIR)$(datadir)/qubes" 2>/dev/null || :
 	for f in $(POLICY_FILES); do \
 		cmp -s $(top_srcdir)/etc/policy.d/$$f $(DESTDIR)$(sysconfdir)/qubes/policy.d/$$f && \
 			rm -f $(DESTDIR)$(sysconfdir)/qubes/policy.d/$$f; \
