@@ -18,6 +18,7 @@ vmbin_PROGRAMS += %D%/qrexec-client-vm
 	%D%/client-vm.c \
 	%D%/client-vm-options.c %D%/client-vm-options.h
 %C%_qrexec_client_vm_LDADD = libqrexec/librelay.la
+%C%_qrexec_client_vm_LDFLAGS = $(CLIENT_LDFLAGS)
 
 # Scripts look for the client at its old place beside the agent, too.
 install-client-vm-link:
