@@ -89,6 +89,42 @@ void buf_consume(struct buf *b, size_t n)
         b->start = b->end = 0;
 }
 
+static void swap_memory(struct buf *a, struct buf *b)
+{
+    struct buf old = *a;
+
+    *a = *b;
+    *b = old;
+    b->limit = a->limit;
+    a->limit = old.limit;
+}
+
+int buf_move(struct buf *from, size_t n, struct buf *to)
+{
+    size_t behind = buf_len(from) - n;
+    unsigned char *p;
+    int r;
+
+    assert(n <= buf_len(from));
+    if (buf_len(to) || behind >= n) {
+        r = buf_append(to, buf_data(from), n);
+        if (!r)
+            buf_consume(from, n);
+        return r;
+    }
+    if (n > to->limit)
+        return -ENOBUFS;
+    r = behind ? buf_reserve(to, behind, &p) : 0;
+    if (r)
+        return r;
+    if (behind)
+        memcpy(p, buf_data(from) + n, behind);
+    buf_commit(to, behind);
+    from->end -= behind;
+    swap_memory(from, to);
+    return 0;
+}
+
 ssize_t buf_read_fd(struct buf *b, int fd, size_t n)
 {
     unsigned char *p;

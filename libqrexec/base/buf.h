@@ -46,6 +46,11 @@ int buf_append(struct buf *b, const void *data, size_t n);
 int buf_append_str(struct buf *b, const char *s); /* without its NUL */
 int buf_appendf(struct buf *b, const char *fmt, ...) _printf_(2, 3);
 void buf_consume(struct buf *b, size_t n);
+/*
+ * The first n bytes of `from` go to the end of `to`: 0, -ENOBUFS, -ENOMEM. Where `to` is empty and
+ * less lies behind them than they are, the memory changes hands and what is behind is copied.
+ */
+int buf_move(struct buf *from, size_t n, struct buf *to);
 
 /*
  * One read() of at most n bytes (and never over the limit) into the buffer, one write() out of it.

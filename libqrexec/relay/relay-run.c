@@ -48,7 +48,6 @@ struct driver {
     int pidfd;
     int signals;
     uint64_t deadline; /* for the peer's hello */
-    unsigned char chunk[WIRE_CHUNK];
 };
 
 const char *relay_error_text(int error)
@@ -251,16 +250,20 @@ static ssize_t read_some(int fd, bool *no_socket, void *data, size_t n)
 
 static int read_stream(struct driver *d, enum relay_stream stream)
 {
-    ssize_t got =
-        read_some(d->fds[stream], &d->no_socket[stream], d->chunk, relay_chunk(&d->relay));
+    unsigned char *p;
+    ssize_t got;
+    int r = relay_reserve(&d->relay, &p);
 
+    if (r)
+        return r;
+    got = read_some(d->fds[stream], &d->no_socket[stream], p, relay_chunk(&d->relay));
     if (got == -EAGAIN)
         return 0;
     if (got <= 0) /* an error ends a stream like its end: EIO of a terminal, ECONNRESET */
         return end_of_input(d, stream);
     if (stream == RELAY_ERR && d->p->own_err_fd >= 0)
-        (void)!write(d->p->own_err_fd, d->chunk, (size_t)got); /* a log that is full loses it */
-    return relay_put(&d->relay, stream, d->chunk, (size_t)got);
+        (void)!write(d->p->own_err_fd, p, (size_t)got); /* a log that is full loses it */
+    return relay_commit(&d->relay, stream, (size_t)got);
 }
 
 /* Without a descriptor there is nothing to read, and nobody to write to. */

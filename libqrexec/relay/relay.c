@@ -108,6 +108,33 @@ static int queue_u32(struct relay *r, uint32_t type, uint32_t value)
     return queue_message(r, type, bytes, w.len);
 }
 
+int relay_reserve(struct relay *r, unsigned char **ret)
+{
+    unsigned char *p;
+    int e = buf_reserve(&r->to_peer, WIRE_HEADER_SIZE + relay_chunk(r), &p);
+
+    if (!e)
+        *ret = p + WIRE_HEADER_SIZE;
+    return e;
+}
+
+int relay_commit(struct relay *r, enum relay_stream stream, size_t n)
+{
+    struct wire_writer w;
+    unsigned char *p;
+    int e;
+
+    if (r->streams[stream] != RELAY_OPEN || r->deaf || !n)
+        return 0;
+    e = buf_reserve(&r->to_peer, WIRE_HEADER_SIZE + n, &p);
+    if (e)
+        return e;
+    w = wire_writer(p, WIRE_HEADER_SIZE);
+    wire_write_header(&w, data_type(r, stream), (uint32_t)n);
+    buf_commit(&r->to_peer, WIRE_HEADER_SIZE + n);
+    return 0;
+}
+
 int relay_put(struct relay *r, enum relay_stream stream, const void *data, size_t n)
 {
     if (r->streams[stream] != RELAY_OPEN || !n)
@@ -198,11 +225,10 @@ static int on_hello(struct relay *r, struct wire_reader *body)
     return e ? e : start(r);
 }
 
-/* Data that nobody wants any more is thrown away. */
-static int on_data(struct relay *r, enum relay_stream stream, const unsigned char *data, size_t n)
+/* Data that nobody wants any more is thrown away: it stays in from_peer. */
+static int on_data(struct relay *r, enum relay_stream stream, size_t n)
 {
     struct buf *queue = &r->queues[stream];
-    unsigned char *p;
     int e;
 
     if (!n) {
@@ -211,14 +237,10 @@ static int on_data(struct relay *r, enum relay_stream stream, const unsigned cha
     }
     if (r->streams[stream] != RELAY_OPEN)
         return 0;
-    e = buf_reserve(queue, n, &p);
-    if (e)
-        return e;
-    memcpy(p, data, n);
-    if (stream == RELAY_OUT ? r->filter_out : r->filter_err)
-        wire_filter_unsafe(p, n);
-    buf_commit(queue, n);
-    return 0;
+    e = buf_move(&r->from_peer, n, queue);
+    if (!e && (stream == RELAY_OUT ? r->filter_out : r->filter_err))
+        wire_filter_unsafe(queue->data + queue->end - n, n);
+    return e;
 }
 
 static int on_exit_code(struct relay *r, const unsigned char *data, size_t n)
@@ -230,8 +252,9 @@ static int on_exit_code(struct relay *r, const unsigned char *data, size_t n)
     return act_all(r, RELAY_EV_PEER_EXIT);
 }
 
-static int on_message(struct relay *r, const struct msg_header *h, const unsigned char *data)
+static int on_message(struct relay *r, const struct msg_header *h)
 {
+    const unsigned char *data = buf_data(&r->from_peer);
     bool caller = r->role == RELAY_CALLER;
     bool expected = h->type == MSG_DATA_STDIN ? !caller : caller;
 
@@ -239,8 +262,8 @@ static int on_message(struct relay *r, const struct msg_header *h, const unsigne
         r->wrong_role = h->type;
     switch (h->type) {
     case MSG_DATA_STDIN:
-    case MSG_DATA_STDOUT: return on_data(r, RELAY_OUT, data, h->len);
-    case MSG_DATA_STDERR: return caller ? on_data(r, RELAY_ERROUT, data, h->len) : 0;
+    case MSG_DATA_STDOUT: return on_data(r, RELAY_OUT, h->len);
+    case MSG_DATA_STDERR: return caller ? on_data(r, RELAY_ERROUT, h->len) : 0;
     case MSG_DATA_EXIT_CODE: return caller ? on_exit_code(r, data, h->len) : 0;
     default: return lose(r, RELAY_E_PROTOCOL);
     }
@@ -276,6 +299,21 @@ static enum next next_message(struct relay *r, struct msg_header *ret)
     return has_room(r, ret) ? NEXT_READY : NEXT_WAITS;
 }
 
+/* The first message, all there. What is left of it afterwards is done with. */
+static int take_message(struct relay *r, const struct msg_header *h)
+{
+    struct wire_reader hello;
+    size_t behind = buf_len(&r->from_peer) - WIRE_HEADER_SIZE - h->len;
+    int e;
+
+    buf_consume(&r->from_peer, WIRE_HEADER_SIZE);
+    hello = wire_reader(buf_data(&r->from_peer), h->len);
+    e = r->phase == RELAY_HELLO ? on_hello(r, &hello) : on_message(r, h);
+    if (!e && !r->lost)
+        buf_consume(&r->from_peer, buf_len(&r->from_peer) - behind);
+    return e;
+}
+
 /* A peer that is gone is lost when all that it said has been taken. */
 static int take_messages(struct relay *r)
 {
@@ -284,14 +322,9 @@ static int take_messages(struct relay *r)
     int e = 0;
 
     while ((next = next_message(r, &h)) == NEXT_READY) {
-        const unsigned char *body = buf_data(&r->from_peer) + WIRE_HEADER_SIZE;
-        struct wire_reader reader = wire_reader(body, h.len);
-
-        e = r->phase == RELAY_HELLO ? on_hello(r, &reader) : on_message(r, &h, body);
+        e = take_message(r, &h);
         if (e)
             return e;
-        if (!r->lost)
-            buf_consume(&r->from_peer, WIRE_HEADER_SIZE + h.len);
     }
     if (r->gone && !r->lost && next == NEXT_NONE)
         e = lose(r, r->phase == RELAY_RUNNING ? 0 : RELAY_E_CONNECT);

@@ -88,8 +88,13 @@ void relay_deinit(struct relay *r);
 /* Takes up what happened. 0, or negative errno (memory). */
 int relay_step(struct relay *r, enum relay_event ev);
 
-/* n bytes of in or err, at most relay_chunk(); only while wanted. */
+/*
+ * Bytes of in or err, at most relay_chunk(), only while wanted: copied from data, or written to where
+ * relay_reserve() says, and n of them then declared with relay_commit().
+ */
 int relay_put(struct relay *r, enum relay_stream stream, const void *data, size_t n);
+int relay_reserve(struct relay *r, unsigned char **ret);
+int relay_commit(struct relay *r, enum relay_stream stream, size_t n);
 size_t relay_chunk(const struct relay *r);
 
 struct relay_wants relay_wants(const struct relay *r);

@@ -285,6 +285,30 @@ static void what_breaks_the_protocol_ends_the_connection(void **state)
     }
 }
 
+static void input_is_read_to_where_it_will_be_sent_from(void **state)
+{
+    unsigned char *p;
+
+    (void)state;
+    begin_service();
+    assert_int_equal(relay_reserve(&r, &p), 0);
+    memset(p, 'z', relay_chunk(&r));
+    memcpy(p, "some", 4);
+    assert_int_equal(relay_commit(&r, RELAY_IN, 4), 0);
+    assert_int_equal(relay_reserve(&r, &p), 0);
+    assert_int_equal(relay_commit(&r, RELAY_IN, 0), 0); /* nothing came: no EOF is made of it */
+    memcpy(p, "more", 4);
+    assert_int_equal(relay_commit(&r, RELAY_ERR, 4), 0);
+    assert_sends(MSG_DATA_STDOUT, "some", 4);
+    assert_sends(MSG_DATA_STDERR, "more", 4);
+    assert_silent();
+    event(RELAY_EV_PEER_DEAF);
+    assert_int_equal(relay_reserve(&r, &p), 0);
+    assert_int_equal(relay_commit(&r, RELAY_IN, 4), 0);
+    assert_int_equal(buf_len(&r.to_peer), 0);
+    relay_deinit(&r);
+}
+
 static void a_limit_of_its_own_for_version_2(void **state)
 {
     static char data[4097];
@@ -628,6 +652,7 @@ int main(void)
         cmocka_unit_test(an_ended_child_takes_no_more_input),
         cmocka_unit_test(messages_of_the_other_role),
         cmocka_unit_test(what_breaks_the_protocol_ends_the_connection),
+        cmocka_unit_test(input_is_read_to_where_it_will_be_sent_from),
         cmocka_unit_test(a_limit_of_its_own_for_version_2),
         cmocka_unit_test(the_first_message_must_be_a_hello_of_2_or_more),
         cmocka_unit_test(a_caller_ends_its_input_on_the_exit_code),
