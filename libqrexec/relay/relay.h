@@ -89,8 +89,8 @@ void relay_deinit(struct relay *r);
 int relay_step(struct relay *r, enum relay_event ev);
 
 /*
- * Bytes of in or err, at most relay_chunk(), only while wanted: copied from data, or written to where
- * relay_reserve() says, and n of them then declared with relay_commit().
+ * Bytes of in or err, at most relay_chunk(), only while wanted: copied from data, or written to
+ * where relay_reserve() says, and n of them then declared with relay_commit().
  */
 int relay_put(struct relay *r, enum relay_stream stream, const void *data, size_t n);
 int relay_reserve(struct relay *r, unsigned char **ret);
