@@ -80,4 +80,5 @@ copy-unlink:
 .PHONY: copy-links copy-unlink
 INSTALL_HOOKS += copy-links
 UNINSTALL_HOOKS += copy-unlink
+include rpc-services/dom0/local.mk
 include rpc-services/tests.mk
