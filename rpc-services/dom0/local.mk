@@ -34,3 +34,26 @@ policy-admin-unlink:
 .PHONY: policy-admin-links policy-admin-unlink
 INSTALL_HOOKS += policy-admin-links
 UNINSTALL_HOOKS += policy-admin-unlink
+
+POLICY_ADMIN_FIXTURE = tests/unit/rpc-services/dom0/fixture.h tests/unit/test.h
+POLICY_ADMIN_TESTS = tests/unit/rpc-services/dom0/entry-test tests/unit/rpc-services/dom0/policy-admin-test \
+	tests/unit/rpc-services/dom0/policy-check-test tests/unit/rpc-services/dom0/register-argument-test \
+	tests/unit/rpc-services/dom0/token-test
+POLICY_ADMIN_TESTS_LDADD = %D%/libpolicyadmin.la $(CMOCKA_LIBS)
+check_PROGRAMS += $(POLICY_ADMIN_TESTS)
+TESTS += $(POLICY_ADMIN_TESTS)
+tests_unit_rpc_services_dom0_entry_test_SOURCES = tests/unit/rpc-services/dom0/entry-test.c $(POLICY_ADMIN_FIXTURE)
+tests_unit_rpc_services_dom0_entry_test_LDADD = $(POLICY_ADMIN_TESTS_LDADD)
+tests_unit_rpc_services_dom0_policy_admin_test_SOURCES = \
+	tests/unit/rpc-services/dom0/policy-admin-test.c $(POLICY_ADMIN_FIXTURE)
+tests_unit_rpc_services_dom0_policy_admin_test_LDADD = $(POLICY_ADMIN_TESTS_LDADD)
+tests_unit_rpc_services_dom0_policy_check_test_SOURCES = \
+	tests/unit/rpc-services/dom0/policy-check-test.c $(POLICY_ADMIN_FIXTURE)
+tests_unit_rpc_services_dom0_policy_check_test_LDADD = $(POLICY_ADMIN_TESTS_LDADD)
+tests_unit_rpc_services_dom0_register_argument_test_SOURCES = \
+	tests/unit/rpc-services/dom0/register-argument-test.c $(POLICY_ADMIN_FIXTURE)
+tests_unit_rpc_services_dom0_register_argument_test_LDADD = $(POLICY_ADMIN_TESTS_LDADD)
+tests_unit_rpc_services_dom0_token_test_SOURCES = tests/unit/rpc-services/dom0/token-test.c tests/unit/test.h
+tests_unit_rpc_services_dom0_token_test_LDADD = $(POLICY_ADMIN_TESTS_LDADD)
+dist_check_SCRIPTS += tests/integration/policy-admin.sh tests/integration/policy-editor.sh
+TESTS += tests/integration/policy-admin.sh tests/integration/policy-editor.sh
