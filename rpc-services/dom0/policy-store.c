@@ -50,6 +50,7 @@ int store_init(struct policy_store *s)
     int r = path_get(s->legacy_dir, "/etc/qubes-rpc/policy");
 
     s->run_dir[0] = 0;
+    s->lock_ms = LOCK_MS;
     if (r)
         return r;
     if (dir && *dir)
@@ -210,7 +211,7 @@ int store_read(const struct policy_store *s, enum store_place place, const char 
 int store_lock(const struct policy_store *s, int *ret, char reterr[static ADMIN_TEXT_MAX])
 {
     const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
-    uint64_t deadline = clock_ms() + LOCK_MS;
+    uint64_t deadline = clock_ms() + s->lock_ms;
     _cleanup_(closep) int fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0)
@@ -220,8 +221,8 @@ int store_lock(const struct policy_store *s, int *ret, char reterr[static ADMIN_
             return admin_fail(reterr, -errno, "cannot lock %s: %s", s->dir, strerror(errno));
         if (deadline_left(deadline) == 0)
             return admin_fail(reterr, -ETIMEDOUT,
-                              "another change of %s has been under way for %d s; try again", s->dir,
-                              LOCK_MS / 1000);
+                              "another change of %s has been under way for %u ms; try again",
+                              s->dir, s->lock_ms);
         (void)nanosleep(&pause, NULL);
     }
     *ret = take_fd(&fd);
@@ -327,11 +328,8 @@ static int apply_replace(const struct policy_store *s, struct target *t,
 static int apply_remove(const struct policy_store *s, struct target *t,
                         char reterr[static ADMIN_TEXT_MAX])
 {
-    int r;
+    int r = policy_check(s, t->path, &t->entry, NULL, 0, reterr);
 
-    if (!t->exists && !t->is_link)
-        return admin_fail(reterr, ADMIN_E_NOT_FOUND, "there is no file %s", t->path);
-    r = policy_check(s, t->path, &t->entry, NULL, 0, reterr);
     if (r)
         return r;
     if (unlink(t->path) < 0)

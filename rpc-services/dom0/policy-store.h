@@ -35,6 +35,7 @@ struct policy_store {
     char dir[PATH_SIZE];
     char run_dir[PATH_SIZE]; /* of files that hide those of dir; "": none is looked at */
     char legacy_dir[PATH_SIZE];
+    unsigned lock_ms; /* how long to wait for another's change */
 };
 
 /* The instance's directories, or the one of QREXEC_POLICY_DIR. */
@@ -47,7 +48,7 @@ int store_list(const struct policy_store *s, enum store_place place, struct buf 
 int store_read(const struct policy_store *s, enum store_place place, const char *name, char **ret,
                size_t *ret_len, char reterr[static ADMIN_TEXT_MAX]);
 
-/* *ret: a descriptor to close when the change is done. Waits 10 s for another's change. */
+/* *ret: a descriptor to close when the change is done. Waits lock_ms for another's change. */
 int store_lock(const struct policy_store *s, int *ret, char reterr[static ADMIN_TEXT_MAX]);
 
 /* A change to a file, with the lock held. */

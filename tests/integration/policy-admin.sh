@@ -297,6 +297,21 @@ exec 3>&-
 [ "$(cat "$dir/30-user.policy")" = '# meanwhile' ]
 check $? "and_what_it_did_not_end_changes_nothing"
 
+if [ "$(id -u)" -eq 0 ] && cp -L "$rpc/policy.Replace" "$work/policy.Replace" && cp -L "$rpc/policy.Remove" "$work/policy.Remove" &&
+    chmod 711 "$work" && setpriv --reuid=65534 --clear-groups true 2>/dev/null; then
+    before=$(state)
+    for s in Replace Remove; do
+        case $s in Replace) printf 'any\n# mine\n' ;; *) printf any ;; esac |
+            setpriv --reuid=65534 --clear-groups "$work/policy.$s" 30-user >"$work/out/out" 2>"$work/err"; got=$?
+        grep -v ^policy-admin: "$work/err" >"$work/out/err"; cp "$work/out/err" "$work/err"
+        fails 2 trouble: "who_may_not_write_changes_nothing: $s"
+        grep -q 'Permission denied (only root and the group qubes may)' "$work/err" && unchanged
+        check $? "and_is_told_who_may: $s"
+    done
+else
+    echo "ok - who_may_not_write_changes_nothing # skip not root"
+fi
+
 # ---- two with one token
 i=0 wins=0 losses=0
 while [ $i -lt 10 ]; do

@@ -319,6 +319,18 @@ run "$editor" </dev/null
 [ $? -eq 0 ] && [ "$(cat "$file")" = 'a.B * work mail ask' ] && grep -q 'qubes-policy-lint failed with code 5' "$work/err"
 check $? "a_lint_that_fails_itself_is_told_and_passed_over"
 
+# services that are not as they should be
+rm "$rpc/policy.Get"
+printf '#!/bin/sh\necho strange\n' >"$rpc/policy.Get"; chmod +x "$rpc/policy.Get"
+run "$editor" </dev/null
+[ $? -eq 1 ] && grep -q 'answered without a token' "$work/err" && nothing_left
+check $? "an_answer_without_a_token_is_told"
+printf '#!/bin/sh\necho why >&2\nexit 125\n' >"$rpc/policy.Get"
+run "$editor" </dev/null
+[ $? -eq 1 ] && grep -q 'why (exit code 125)' "$work/err" && nothing_left
+check $? "a_service_that_fails_is_told"
+rm "$rpc/policy.Get"; ln -s "$builddir/rpc-services/dom0/qubes-policy-admin" "$rpc/policy.Get"
+
 run "$editor" ../../passwd </dev/null
 [ $? -eq 1 ] && grep -q 'is no name of a policy file' "$work/err" && nothing_left
 check $? "a_name_with_a_directory_is_not_edited"

@@ -254,6 +254,23 @@ static void a_bad_token_does_not_wait_for_the_lock(void **state)
     assert_true(clock_ms() - before < 5000);
 }
 
+static void a_change_waits_for_the_lock_but_not_for_ever(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_(closep) int fd = open(f->store.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    uint64_t before = clock_ms();
+
+    f->store.lock_ms = 100;
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(ask(f, "policy.Replace", "x", "any\n", NULL), -ETIMEDOUT);
+    assert_int_equal(ask(f, "policy.Remove", "x", "any", NULL), -ETIMEDOUT);
+    assert_true(clock_ms() - before >= 200);
+    assert_int_equal(flock(fd, LOCK_UN), 0);
+    assert_int_equal(ask(f, "policy.Replace", "x", "any\n", NULL), 0);
+    /* and what was locked is free again */
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+}
+
 static void a_missing_directory_is_trouble(void **state)
 {
     struct fixture *f = *state;
@@ -291,6 +308,7 @@ int main(void)
         TEST(a_new_file_belongs_to_the_directorys_group),
         TEST(a_file_elsewhere_keeps_its_owner),
         TEST(a_bad_token_does_not_wait_for_the_lock),
+        TEST(a_change_waits_for_the_lock_but_not_for_ever),
         TEST(a_missing_directory_is_trouble),
         TEST(each_error_has_its_name),
     };
