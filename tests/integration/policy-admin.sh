@@ -230,6 +230,13 @@ call Get 20-link </dev/null; got=$?
 fails 1 PolicyAdminFileNotFoundException "a_link_to_nothing_has_no_content"
 printf 'any\n' | call Replace 20-link; got=$?
 fails 1 PolicyAdminInvalidFilePathException "a_link_to_nothing_is_not_written_through"
+printf new | call Remove 20-link; got=$?
+fails 1 PolicyAdminTokenException "a_link_to_nothing_is_something_that_is_there"
+[ -L "$dir/20-link.policy" ]
+check $? "and_stays"
+printf any | call Remove 20-link
+[ $? -eq 0 ] && [ ! -L "$dir/20-link.policy" ]
+check $? "a_link_to_nothing_can_be_removed"
 ln -sfn 20-link.policy "$dir/20-link.policy"
 call Get 20-link </dev/null; got=$?
 fails 1 PolicyAdminInvalidFilePathException "a_link_to_itself_is_refused"

@@ -197,6 +197,14 @@ run "$editor" </dev/null
 check $? "a_file_that_the_editor_removed_is_no_change"
 clear_tmp
 
+make_editor ed1 <<'END'
+kill -INT $PPID; kill -QUIT $PPID; echo '# after ^C' >"$1"
+END
+run "$editor" </dev/null
+[ $? -eq 0 ] && [ "$(cat "$file")" = '# after ^C' ] && nothing_left
+check $? "an_interrupt_is_the_editors_and_not_ours"
+echo '# vi' >"$file"
+
 # wrong text, no lint program: the whole policy's check
 make_editor ed1 <<'END'
 echo 'a.B * work mail permit' >"$1"
@@ -231,8 +239,8 @@ check $? "back_to_what_it_was_is_no_change"
 make_editor ed1 <<END
 echo '# mine' >"\$1"; echo '# theirs' >"$file"
 END
-run "$editor" </dev/null
-[ $? -eq 1 ] && [ "$(cat "$file")" = '# theirs' ] && kept '# mine' && grep -q 'somebody else changed 30-user meanwhile' "$work/err"
+echo e | run "$editor"
+[ $? -eq 1 ] && [ ! -s "$work/out" ] && [ "$(cat "$file")" = '# theirs' ] && kept '# mine' && grep -q 'somebody else changed 30-user meanwhile' "$work/err"
 check $? "what_somebody_else_changed_meanwhile_is_not_overwritten_and_the_text_is_kept"
 clear_tmp
 make_editor ed1 <<END

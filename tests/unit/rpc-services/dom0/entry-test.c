@@ -127,6 +127,8 @@ static void only_what_lies_directly_in_a_directory_is_in_it(void **state)
     struct entry e = find(f, "policy.d/include/x"), top = find(f, "policy.d/x");
     char include[PATH_SIZE];
 
+    assert_int_equal(mkdir_all(fixture_path(f, "policy.e", include), 0755), 0);
+    assert_false(entry_is_in(&top, include));
     fixture_path(f, "policy.d/include/../include", include);
     assert_true(entry_is_in(&e, include));
     assert_false(entry_is_in(&e, f->store.dir));

@@ -93,6 +93,9 @@ static void a_new_file_is_found_under_another_spelling(void **state)
     assert_int_equal(check(f, "policy.d/b.policy", ""), ADMIN_E_SYNTAX);
     assert_int_equal(check(f, "policy.d/include/x", "a.B * work mail deny\n"), 0);
     assert_int_equal(check(f, "policy.d/include/x", "broken\n"), ADMIN_E_SYNTAX);
+    /* the second one is looked at only once the first is there */
+    fixture_write(f, "policy.d/b.policy", "!include include/../include/../include/x\n");
+    assert_int_equal(check(f, "policy.d/include/x", "a.B * work mail deny\n"), 0);
 }
 
 static void what_only_the_new_text_includes_is_looked_at(void **state)
