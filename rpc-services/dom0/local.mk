@@ -55,5 +55,5 @@ tests_unit_rpc_services_dom0_register_argument_test_SOURCES = \
 tests_unit_rpc_services_dom0_register_argument_test_LDADD = $(POLICY_ADMIN_TESTS_LDADD)
 tests_unit_rpc_services_dom0_token_test_SOURCES = tests/unit/rpc-services/dom0/token-test.c tests/unit/test.h
 tests_unit_rpc_services_dom0_token_test_LDADD = $(POLICY_ADMIN_TESTS_LDADD)
-dist_check_SCRIPTS += tests/integration/policy-admin.sh tests/integration/policy-editor.sh
-TESTS += tests/integration/policy-admin.sh tests/integration/policy-editor.sh
+dist_check_SCRIPTS += tests/integration/policy-admin.sh tests/integration/policy-call.sh tests/integration/policy-editor.sh
+TESTS += tests/integration/policy-admin.sh tests/integration/policy-call.sh tests/integration/policy-editor.sh

@@ -10,10 +10,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
+#include <linux/openat2.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #define LOCK_MS 10000
@@ -272,38 +275,71 @@ static int set_owner(const struct policy_store *s, const struct target *t, int f
     return fchmod(fd, !ours && t->exists ? t->st.st_mode & 07777 : 0664) < 0 ? -errno : 0;
 }
 
-/* The name is fixed, so that what a kill left is replaced and does not pile up; the lock is held.
+/* The entry's directory; it was found without links, and if there are some now, that is an error.
  */
-static int write_over(const struct policy_store *s, const struct target *t, const char *content,
-                      size_t len)
+static int open_dir(const struct entry *e)
 {
-    const struct entry *e = &t->entry;
-    _cleanup_(closep) int fd = -1, dir = -1;
-    char tmp[PATH_SIZE], dir_path[PATH_SIZE];
-    int r =
-        format(tmp, sizeof(tmp), "%.*s.%s.policy-admin", (int)e->name, e->path, e->path + e->name);
+    struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+                           .resolve = RESOLVE_NO_SYMLINKS};
+    char path[PATH_SIZE];
+    long fd;
+    int r = format(path, sizeof(path), "%.*s", (int)e->name, e->path);
 
-    if (!r)
-        r = format(dir_path, sizeof(dir_path), "%.*s", (int)e->name, e->path);
     if (r)
         return r;
-    if (unlink(tmp) < 0 && errno != ENOENT)
-        return -errno;
-    fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+    return fd < 0 ? -errno : (int)fd;
+}
+
+/* A file of that name with the content, complete and on disk. */
+static int write_new(const struct policy_store *s, const struct target *t, int dir,
+                     const char *name, const char *content, size_t len)
+{
+    _cleanup_(closep) int fd = -1;
+    int r;
+
+    fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
     r = write_full(fd, content, len);
     if (!r)
         r = set_owner(s, t, fd);
-    if (!r && (fsync(fd) < 0 || rename(tmp, e->path) < 0))
+    return r ? r : fsync(fd) < 0 ? -errno : 0;
+}
+
+/* The dotfile's name is fixed, so that what a kill left is replaced and does not pile up; the lock
+ * is held. */
+static int write_over(const struct policy_store *s, const struct target *t, const char *content,
+                      size_t len)
+{
+    const char *name = t->entry.path + t->entry.name;
+    _cleanup_(closep) int dir = open_dir(&t->entry);
+    char tmp[NAME_MAX + 1];
+    int r = dir < 0 ? dir : format(tmp, sizeof(tmp), ".%s.policy-admin", name);
+
+    if (!r && unlinkat(dir, tmp, 0) < 0 && errno != ENOENT)
         r = -errno;
-    if (r) {
-        (void)unlink(tmp);
+    if (r)
         return r;
-    }
-    dir = open(dir_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir >= 0)
-        (void)fsync(dir); /* the rename is done; a crash now shows the old or the new */
+    r = write_new(s, t, dir, tmp, content, len);
+    if (!r && renameat(dir, tmp, dir, name) < 0)
+        r = -errno;
+    if (r)
+        (void)unlinkat(dir, tmp, 0);
+    else
+        (void)fsync(dir); /* it is renamed: a crash from now on shows the old or the new */
+    return r;
+}
+
+static int remove_entry(const struct entry *e)
+{
+    _cleanup_(closep) int dir = open_dir(e);
+
+    if (dir < 0)
+        return dir;
+    if (unlinkat(dir, e->path + e->name, 0) < 0)
+        return -errno;
+    (void)fsync(dir);
     return 0;
 }
 
@@ -332,10 +368,10 @@ static int apply_remove(const struct policy_store *s, struct target *t,
 
     if (r)
         return r;
-    if (unlink(t->path) < 0)
-        return admin_fail(reterr, -errno, "cannot remove %s: %s%s", t->path, strerror(errno),
-                          errno == EACCES ? " (only root and the group qubes may)" : "");
-    return 0;
+    r = remove_entry(&t->entry);
+    return r ? admin_fail(reterr, r, "cannot remove %s: %s%s", t->path, strerror(-r),
+                          r == -EACCES ? " (only root and the group qubes may)" : "")
+             : 0;
 }
 
 int store_apply(const struct policy_store *s, const struct store_change *c,

@@ -273,14 +273,14 @@ fi
 unchanged
 check $? "the_rest_is_as_it_was"
 if command -v strace >/dev/null 2>&1 && strace -o /dev/null true 2>/dev/null; then
-    for at in write fchmod fsync rename; do
+    for at in write fchmod fsync renameat; do
         head -c 300000 /dev/zero | tr '\0' '#' | { printf 'any\n'; cat; } |
-            strace -qq -o /dev/null -P "$dir/.30-user.policy.policy-admin" -P "$dir/30-user.policy" \
+            strace -qq -o /dev/null -P "$dir/.30-user.policy.policy-admin" -P "$dir/30-user.policy" -P "$dir" \
                 -e trace=$at -e inject=$at:signal=KILL:when=1 "$rpc/policy.Replace" 30-user >"$work/out/out" 2>"$work/err"
         [ $? -eq 137 ]
         check $? "killed_at_$at"
         text=$(sed -n 1p "$dir/30-user.policy" | cut -c1-24)
-        case $at$text in rename###*) true ;; *'# via a linked directory') true ;; *) false ;; esac
+        case $at$text in renameat###*) true ;; *'# via a linked directory') true ;; *) false ;; esac
         check $? "a_kill_at_${at}_leaves_the_old_file_or_the_new_one"
         call GetFiles x.Y </dev/null
         check $? "and_the_policy_still_loads"
