@@ -23,7 +23,7 @@ static void a_token_is_the_sha256_of_the_whole_file(void **state)
 
 static void three_forms_are_tokens(void **state)
 {
-    static const char *const good[] = {"any", "new", "sha256:" DIGEST};
+    static const char *const good[] = {"any", "new", ("sha256:" DIGEST)};
     char t[TOKEN_SIZE];
 
     (void)state;
@@ -46,10 +46,10 @@ static void nothing_else_is(void **state)
         "any\n",
         "NEW",
         "sha256:",
-        "sha256:" DIGEST "0",
-        "sha256:" DIGEST "00000000000000000000",
-        "SHA256:" DIGEST,
-        "sha512:" DIGEST,
+        ("sha256:" DIGEST "0"),
+        ("sha256:" DIGEST "00000000000000000000"),
+        ("SHA256:" DIGEST),
+        ("sha512:" DIGEST),
         "sha256:E3B0C44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         "sha256:g3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
         "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85",
