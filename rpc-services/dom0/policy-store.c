@@ -11,12 +11,10 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
 
 #define LOCK_MS 10000
@@ -275,20 +273,28 @@ static int set_owner(const struct policy_store *s, const struct target *t, int f
     return fchmod(fd, !ours && t->exists ? t->st.st_mode & 07777 : 0664) < 0 ? -errno : 0;
 }
 
-/* The entry's directory; it was found without links, and if there are some now, that is an error.
- */
+/* The entry's directory, step by step: it was found without links, and one that is there now is an
+ * error. */
 static int open_dir(const struct entry *e)
 {
-    struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-                           .resolve = RESOLVE_NO_SYMLINKS};
-    char path[PATH_SIZE];
-    long fd;
-    int r = format(path, sizeof(path), "%.*s", (int)e->name, e->path);
+    _cleanup_(closep) int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    const char *end = e->path + e->name;
+    char step[NAME_MAX + 1];
+    int r = 0;
 
-    if (r)
-        return r;
-    fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
-    return fd < 0 ? -errno : (int)fd;
+    for (const char *p = e->path + 1; !r && fd >= 0 && p < end; p += strlen(step) + 1) {
+        r = format(step, sizeof(step), "%.*s", (int)strcspn(p, "/"), p);
+        if (!r) {
+            int next = openat(fd, step, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+            close_fd(&fd);
+            fd = next;
+        }
+    }
+    if (r || fd < 0)
+        return r ? r : -errno;
+    r = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* to read is to sync */
+    return r < 0 ? -errno : r;
 }
 
 /* A file of that name with the content, complete and on disk. */
