@@ -2,9 +2,13 @@
  * Domains that outlived the helper, or us: Xen's do.
  *
  * A new helper tells of each domain that it sees, then says hello. Those whose uuid is in the
- * registry are taken over as they are; disposables are ended, since the daemon that their call went
- * through is gone. One that nobody sees any more is down. A disposable that an earlier spawner made
- * is known by the journal. Others' domains are never touched.
+ * registry are taken over as they are: one that was being started goes on starting. Disposables are
+ * ended, since the daemon that their call went through is gone; a start of one has failed at once.
+ * One that nobody sees any more is down. A disposable that an earlier spawner made is known by the
+ * journal, so its record stays until a helper has seen it end. Others' domains are never touched.
+ *
+ * What this helper was asked to create before its hello is not taken over: the backend does that
+ * itself if the domain lives. Its create is younger than the helper (create_id, helper_first).
  */
 #include "domain-spawner/spawner.h"
 
@@ -14,25 +18,51 @@
 #include <time.h>
 
 #define AGAIN_MS 20 /* the helper has not read all of it yet */
+#define ENDED    "the backend ended"
 
 static bool is_local(const struct domain *d)
 {
     return d->class != CLASS_ADMIN && d->class != CLASS_REMOTE;
 }
 
+static bool is_up(const struct domain *d)
+{
+    return is_local(d) && domain_is_up(d);
+}
+
+/* Nobody waits for it any more; the next helper ends what there is of it. */
+static void give_up(struct spawner *s, struct domain *d)
+{
+    const char *const reason[] = {"reason", ENDED, NULL};
+
+    life_set_state(s, d, STATE_DYING);
+    spawner_event(s, d->name, "domain-start-failed", reason);
+    server_domain_reached(s, d->name, WAIT_RUNNING, ENDED);
+}
+
+static void wait_for_next(struct spawner *s, struct domain *d)
+{
+    if (!s->outlive)
+        life_down(s, d, STATE_HALTED, d->state == STATE_TRANSIENT ? ENDED : NULL);
+    else if (d->class == CLASS_DISP && d->state == STATE_TRANSIENT && d->create_id)
+        give_up(s, d);
+}
+
 void adopt_wait(struct spawner *s)
 {
+    timer_stop(&s->adopt);
     for (size_t i = s->domains.n; i-- > 0;) {
         struct domain *d = i < s->domains.n ? s->domains.list[i] : NULL;
 
-        if (!d || !is_local(d) || !domain_is_up(d))
+        if (!d)
             continue;
         d->found = false;
+        if (!is_up(d))
+            continue;
         d->asked_id = d->stats_id = 0;
-        if (d->state == STATE_TRANSIENT)
-            life_down(s, d, STATE_HALTED, "the backend ended");
-        else if (!s->outlive)
-            life_down(s, d, STATE_HALTED, NULL);
+        server_domain_reached(s, d->name, WAIT_PAUSE, ENDED);
+        server_domain_reached(s, d->name, WAIT_STATS, NULL);
+        wait_for_next(s, d);
     }
 }
 
@@ -47,6 +77,11 @@ void adopt_found(struct spawner *s, const char *uuid)
         d->found = true;
 }
 
+static bool is_asked_for(const struct spawner *s, const struct domain *d)
+{
+    return d->create_id > s->helper_first;
+}
+
 static int adopt_one(struct spawner *s, struct domain *d)
 {
     struct helper_request rq = {.type = HELPER_ADOPT};
@@ -55,7 +90,6 @@ static int adopt_one(struct spawner *s, struct domain *d)
     r = r ? r : helper_link_tell(s, &rq);
     if (r)
         return r;
-    d->found = false;
     d->create_id = rq.id;
     d->ever_started = true;
     if (!domain_is_up(d))
@@ -75,7 +109,7 @@ static void adopt_on(struct spawner *s)
 {
     for (size_t i = 0; i < s->domains.n; i++) {
         struct domain *d = s->domains.list[i];
-        int r = d->found ? adopt_one(s, d) : 0;
+        int r = d->found && !is_asked_for(s, d) ? adopt_one(s, d) : 0;
 
         if (r == -EAGAIN) {
             timer_set(&s->adopt, AGAIN_MS);
@@ -83,6 +117,7 @@ static void adopt_on(struct spawner *s)
         }
         if (r)
             log_error("%s: it runs, but cannot be taken over: %s", d->name, strerror(-r));
+        d->found = false;
     }
 }
 
@@ -99,13 +134,20 @@ static void release_names(struct spawner *s)
             (void)journal_release(&s->journal, i, (int64_t)time(NULL));
 }
 
+/* One that waits for its netvm was not created yet, so there is nothing to be seen. */
+static bool is_missing(const struct spawner *s, const struct domain *d)
+{
+    return is_up(d) && !d->found && !is_asked_for(s, d) &&
+           (d->state != STATE_TRANSIENT || d->create_id);
+}
+
 void adopt_begin(struct spawner *s)
 {
     for (size_t i = s->domains.n; i-- > 0;) {
         struct domain *d = i < s->domains.n ? s->domains.list[i] : NULL;
 
-        if (d && is_local(d) && domain_is_up(d) && !d->found && d->state != STATE_TRANSIENT)
-            life_down(s, d, STATE_HALTED, NULL);
+        if (d && is_missing(s, d))
+            life_down(s, d, STATE_HALTED, d->state == STATE_TRANSIENT ? ENDED : NULL);
     }
     release_names(s);
     s->adopt.fn = on_timer;

@@ -157,6 +157,7 @@ int helper_link_start(struct spawner *s)
         return r;
     }
     s->helper_since = clock_ms();
+    s->helper_first = s->last_id;
     s->helper.fn = on_helper;
     watch_set(&s->helper, pair[0], POLLIN);
     s->helper_end.fn = on_helper_end;

@@ -163,7 +163,8 @@ void life_running(struct spawner *s, struct domain *d, uint32_t domid)
     static const char *const guid[] = {"start_guid", "True", NULL};
 
     d->domid = domid;
-    d->start_time = (int64_t)time(NULL);
+    if (!d->start_time) /* else it was adopted */
+        d->start_time = (int64_t)time(NULL);
     if (d->state != STATE_TRANSIENT) {
         spawner_changed(s); /* on its way down already */
         return;
@@ -305,7 +306,7 @@ void life_answer(struct spawner *s, const struct helper_message *m)
         }
         if (d->create_id == m->id && m->domid) {
             d->domid = m->domid;
-            if (m->paused) /* adopted so */
+            if (m->paused && (d->state == STATE_RUNNING || d->state == STATE_TRANSIENT))
                 life_set_state(s, d, STATE_PAUSED);
         } else if (d->asked_id == m->id)
             on_paused(s, d, m->text);

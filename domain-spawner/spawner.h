@@ -46,6 +46,7 @@ struct spawner {
     uint32_t again_ms;
     uint64_t helper_since; /* clock_ms() */
     uint64_t last_id;
+    uint64_t helper_first; /* last_id when this helper was started */
     const char *helper_path;
     char backend[32]; /* as the helper says; "" before that */
     bool outlive;     /* its domains live on when the helper ends */

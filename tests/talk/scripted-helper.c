@@ -1,9 +1,14 @@
 /*
- * Plays domain-spawner-helper for the front's tests. What a domain does stands in its name:
- * "slow" runs after 300 ms, "fail" does not start, "refuse" is refused at once, "mute" never
- * answers, "stubborn" does not shut down, "frozen" cannot be paused; all others run at once. The
- * file ROOT/helper.log has a line for each request; SIGUSR1: all domains crash. Where ROOT/living
- * is, domains outlive the helper as Xen's do: their uuids stand there.
+ * Plays domain-spawner-helper for the front's tests. What a domain does stands in its name, or in
+ * that of its template: "slow" runs after 300 ms, "fail" does not start, "refuse" is refused at
+ * once, "mute" never answers, "stubborn" does not shut down, "frozen" cannot be paused; all others
+ * run at once. The file ROOT/helper.log has a line for each request; SIGUSR1: all domains
+ * crash.
+ *
+ * Where ROOT/living is, domains outlive the helper as Xen's do: their uuids stand there. One that
+ * is adopted does as after a create, but "half" is ended, since it never ran a moment, and "still"
+ * is paused. As long as ROOT/hold is there, a new helper does not say hello, and as long
+ * as ROOT/deaf is, it hears nothing after that.
  */
 #include "domain-spawner/helper-protocol.h"
 #include "libqrexec/base/io.h"
@@ -24,6 +29,7 @@ static struct one {
     char name[DOMAIN_NAME_SIZE], uuid[DOMAIN_UUID_SIZE];
     uint32_t domid;
     uint64_t runs_at; /* 0: does, or never will */
+    bool ours;        /* else it lives from before, and nobody adopted it yet */
 } domains[DOMAINS];
 static uint32_t last_domid;
 static FILE *log_file;
@@ -50,10 +56,12 @@ static void tell(enum helper_message_type type, const struct one *d, enum domain
     say(&m);
 }
 
-/* What lives: all of ours, and others'. */
+/* What lives: all of ours, and others'. Whole at any moment, since tests kill us at any. */
 static void note_living(void)
 {
-    FILE *f = living ? fopen(living, "w") : NULL;
+    _cleanup_(freep) char *text = NULL;
+    size_t n = 0;
+    FILE *f = living ? open_memstream(&text, &n) : NULL;
 
     if (!f)
         return;
@@ -61,18 +69,34 @@ static void note_living(void)
     for (size_t i = 0; i < DOMAINS; i++)
         if (domains[i].uuid[0])
             fprintf(f, "%s\n", domains[i].uuid);
-    fclose(f);
+    if (fclose(f) != 0 || file_replace(living, text, n, 0600))
+        exit(1);
 }
 
 static void tell_found(void)
 {
     struct helper_message m = {.type = HELPER_FOUND};
     FILE *f = fopen(living, "r");
+    size_t n = 0;
 
-    while (f && fscanf(f, "%36s", m.uuid) == 1)
+    while (f && n < DOMAINS && fscanf(f, "%36s", m.uuid) == 1) {
         say(&m);
+        if (str_equal(m.uuid, FOREIGN_UUID))
+            continue;
+        domains[n].domid = ++last_domid;
+        memcpy(domains[n++].uuid, m.uuid, sizeof(m.uuid));
+    }
     if (f)
         fclose(f);
+}
+
+/* A test-only poll: nobody tells when the file goes. */
+static void wait_while(const char *root, const char *name)
+{
+    _cleanup_(freep) char *path = format_new("%s/%s", root, name);
+
+    while (path && access(path, F_OK) == 0)
+        (void)poll(NULL, 0, 10);
 }
 
 static struct one *find(const char *uuid)
@@ -85,52 +109,92 @@ static struct one *find(const char *uuid)
 
 static void gone(struct one *d, enum domain_end end)
 {
-    tell(HELPER_GONE, d, end, "");
+    struct one was = *d;
+
     *d = (struct one){0};
     note_living();
+    tell(HELPER_GONE, &was, end, "");
 }
 
-static void create(const struct helper_request *rq)
+/* What the name of the domain, or its template's, says that it does. */
+static bool does(const struct domain_spec *spec, const char *what)
+{
+    return strstr(spec->name, what) || strstr(spec->home_from, what);
+}
+
+static void begin(struct one *d, const struct domain_spec *spec)
+{
+    struct one was = *d;
+
+    if (does(spec, "fail")) {
+        *d = (struct one){0};
+        note_living();
+        tell(HELPER_START_FAILED, &was, DOMAIN_SHUTDOWN, "its image is missing");
+    } else if (does(spec, "slow")) {
+        d->runs_at = clock_ms() + SLOW_MS;
+    } else if (!does(spec, "mute")) {
+        tell(HELPER_RUNNING, d, DOMAIN_SHUTDOWN, "");
+    }
+}
+
+static void log_request(const struct helper_request *rq, const struct one *d)
+{
+    static const char *const names[] = {"create",  "shutdown", "destroy", "pause",
+                                        "unpause", "stats",    "adopt"};
+
+    fprintf(log_file, "%s %s\n", names[rq->type], d ? d->name : rq->spec.name);
+    fflush(log_file);
+}
+
+static const char *why_not(const struct helper_request *rq, const struct one *found)
+{
+    if (found && found->ours)
+        return "a domain of that uuid is running";
+    if (rq->type == HELPER_ADOPT)
+        return found ? NULL : "the domain is not running";
+    return (!found && !find("")) || does(&rq->spec, "refuse") ? "no place for it" : NULL;
+}
+
+/* As the Xen backend: one that lives is adopted by a create, too. */
+static void create_or_adopt(const struct helper_request *rq)
 {
     struct helper_message answer = {.type = HELPER_ANSWER, .id = rq->id};
-    struct one *d = find("");
+    struct one *found = find(rq->spec.uuid), *d = found ? found : find("");
+    const char *why = why_not(rq, found);
 
-    if (!d || strstr(rq->spec.name, "refuse")) {
-        (void)format(answer.text, sizeof(answer.text), "no place for it");
+    if (why) {
+        log_request(rq, NULL);
+        (void)format(answer.text, sizeof(answer.text), "%s", why);
         say(&answer);
         return;
     }
     memcpy(d->name, rq->spec.name, sizeof(d->name));
     memcpy(d->uuid, rq->spec.uuid, sizeof(d->uuid));
-    d->domid = answer.domid = ++last_domid;
+    d->ours = true;
+    d->domid = answer.domid = found ? d->domid : ++last_domid;
+    answer.paused = found && does(&rq->spec, "still");
     note_living();
+    log_request(rq, NULL);
     say(&answer);
-    if (strstr(d->name, "fail")) {
-        tell(HELPER_START_FAILED, d, DOMAIN_SHUTDOWN, "its image is missing");
-        *d = (struct one){0};
-    } else if (strstr(d->name, "slow")) {
-        d->runs_at = clock_ms() + SLOW_MS;
-    } else if (!strstr(d->name, "mute")) {
-        tell(HELPER_RUNNING, d, DOMAIN_SHUTDOWN, "");
-    }
+    if (found && (rq->spec.disposable || does(&rq->spec, "half")))
+        gone(d, DOMAIN_DESTROY);
+    else
+        begin(d, &rq->spec);
 }
 
 static void on_request(const struct helper_request *rq)
 {
-    static const char *const names[] = {"create",  "shutdown", "destroy", "pause",
-                                        "unpause", "stats",    "adopt"};
     struct helper_message answer = {.type = HELPER_ANSWER, .id = rq->id};
     bool make = rq->type == HELPER_CREATE || rq->type == HELPER_ADOPT;
     struct one *d = make ? NULL : find(rq->spec.uuid);
 
-    fprintf(log_file, "%s %s\n", names[rq->type], d ? d->name : rq->spec.name);
-    fflush(log_file);
+    if (d && !d->ours)
+        d = NULL;
     if (make) {
-        create(rq);
-        if (rq->type == HELPER_ADOPT && rq->spec.disposable)
-            gone(find(rq->spec.uuid), DOMAIN_DESTROY);
+        create_or_adopt(rq);
         return;
     }
+    log_request(rq, d);
     if (!d || (rq->type == HELPER_PAUSE && strstr(d->name, "frozen")))
         (void)format(answer.text, sizeof(answer.text), "this cannot be done");
     if (rq->type == HELPER_STATS)
@@ -216,11 +280,13 @@ int main(int argc, char **argv)
     fflush(log_file);
     living = format_new("%s/living", argv[1] + strlen("--root="));
     hello.outlive = living && access(living, F_OK) == 0;
+    wait_while(argv[1] + strlen("--root="), "hold");
     if (hello.outlive)
         tell_found();
     else
         free(take(living));
     say(&hello);
+    wait_while(argv[1] + strlen("--root="), "deaf");
     while (!over) {
         if (poll(p, 2, next_timeout()) < 0 && errno != EINTR)
             return 1;

@@ -155,19 +155,6 @@ static void a_netvm_starts_first(void **state)
     stage_end(&s);
 }
 
-/* A lease: its name is copied; the connection is returned. */
-static int lease(const struct stage *s, char name[static 32])
-{
-    struct bytes b;
-    int fd = stage_send(s, true, "internal.LeaseDisposable+ dom0 name dvm", "uuid\n", false);
-
-    stage_read_until(fd, &b, "\n", 1);
-    assert_memory_equal(b.data, "0", 2);
-    assert_int_equal(sscanf(b.data + 2, "%31s", name), 1);
-    assert_true(str_starts(name, "disp"));
-    return fd;
-}
-
 static void a_leases_end_is_its_disposables(void **state)
 {
     char name[32], line[64];
@@ -177,7 +164,7 @@ static void a_leases_end_is_its_disposables(void **state)
     (void)state;
     stage_begin(&s);
     stage_dvm(&s, "dvm");
-    fd = lease(&s, name);
+    fd = stage_lease(&s, name);
     stage_listed(&s, name, true);
     close(fd);
     assert_int_equal(format(line, sizeof(line), "destroy %s", name), 0);
@@ -196,7 +183,7 @@ static void a_disposables_end_is_its_leases(void **state)
     (void)state;
     stage_begin(&s);
     stage_dvm(&s, "dvm");
-    fd = lease(&s, name);
+    fd = stage_lease(&s, name);
     kill(stage_helper(&s), SIGUSR1);
     stage_read(fd, &b, 5000);
     assert_int_equal(b.len, 0);
@@ -322,7 +309,7 @@ static void killed_and_started_again_it_keeps_no_disposable(void **state)
     (void)state;
     stage_begin(&s);
     stage_dvm(&s, "dvm");
-    fd = lease(&s, name);
+    fd = stage_lease(&s, name);
     stage_call(&s, DOM0("admin.vm.CreateDisposable+"), "");
     stage_kill(&s);
     stage_run(&s);
@@ -345,7 +332,7 @@ static void without_its_helper_all_is_down_and_then_goes_on(void **state)
     stage_dvm(&s, "dvm");
     make(&s, "work");
     stage_expect(&s, WORK("admin.vm.Start+"), "", "");
-    fd = lease(&s, name);
+    fd = stage_lease(&s, name);
     old = stage_helper(&s);
     kill(old, SIGKILL);
     stage_read(fd, &b, 5000);
@@ -355,95 +342,6 @@ static void without_its_helper_all_is_down_and_then_goes_on(void **state)
         poll(NULL, 0, 10);
     assert_int_not_equal(stage_helper(&s), old);
     stage_expect(&s, WORK("admin.vm.Start+"), "", "");
-    stage_end(&s);
-}
-
-/* A spawner whose helper's domains outlive it. */
-static void outliving_begin(struct stage *s)
-{
-    char path[4300];
-
-    s->root = test_mkdir();
-    assert_int_equal(format(path, sizeof(path), "%s/living", s->root), 0);
-    assert_int_equal(file_replace(path, "", 0, 0600), 0);
-    stage_run(s);
-    stage_dvm(s, "dvm");
-    make(s, "work");
-    make(s, "idle");
-    stage_expect(s, WORK("admin.vm.Start+"), "", "");
-}
-
-static void kill_helper(const struct stage *s)
-{
-    pid_t old = stage_helper(s);
-
-    kill(old, SIGKILL);
-    for (int i = 0; i < 500 && stage_helper(s) == old; i++)
-        poll(NULL, 0, 10);
-    assert_int_not_equal(stage_helper(s), old);
-}
-
-static void what_outlives_the_helper_runs_on_but_disposables(void **state)
-{
-    char name[32], line[64];
-    struct stage s;
-    struct bytes b;
-    int fd;
-
-    (void)state;
-    outliving_begin(&s);
-    fd = lease(&s, name);
-    kill_helper(&s);
-    stage_helper_did(&s, "adopt work");
-    assert_int_equal(format(line, sizeof(line), "adopt %s", name), 0);
-    stage_helper_did(&s, line);
-    stage_read(fd, &b, 5000); /* its lease ends */
-    stage_listed(&s, "disp", false);
-    stage_listed(&s, "work class=AppVM state=Running", true);
-    stage_listed(&s, "idle class=AppVM state=Halted", true);
-    /* and it is the new helper's as it was the old one's */
-    stage_expect(&s, WORK("admin.vm.Kill+"), "", "");
-    stage_helper_did(&s, "destroy work");
-    stage_listed(&s, "work class=AppVM state=Halted", true);
-    stage_end(&s);
-}
-
-static void what_went_while_no_helper_was_there_is_down(void **state)
-{
-    struct stage s;
-    char path[4300];
-
-    (void)state;
-    outliving_begin(&s);
-    assert_int_equal(format(path, sizeof(path), "%s/living", s.root), 0);
-    assert_int_equal(file_replace(path, "", 0, 0600), 0);
-    kill_helper(&s);
-    stage_listed(&s, "work class=AppVM state=Halted", true);
-    stage_end(&s);
-}
-
-static void a_new_spawner_finds_what_the_old_one_made(void **state)
-{
-    char name[32], line[64];
-    struct stage s;
-    pid_t helper;
-    int fd;
-
-    (void)state;
-    outliving_begin(&s);
-    fd = lease(&s, name);
-    helper = stage_helper(&s);
-    kill(helper, SIGSTOP); /* it cannot tidy up: as if killed with its front */
-    stage_kill(&s);
-    kill(helper, SIGKILL);
-    close(fd);
-    stage_run(&s);
-    stage_helper_did(&s, "adopt work");
-    stage_listed(&s, "work class=AppVM state=Running", true);
-    assert_int_equal(format(line, sizeof(line), "adopt %s", name), 0);
-    stage_helper_did(&s, line); /* its name is known by the journal */
-    stage_listed(&s, "disp", false);
-    stage_listed(&s, "idle class=AppVM state=Halted", true);
     stage_end(&s);
 }
 
@@ -636,7 +534,7 @@ static void idle_means_idle(void **state)
     (void)state;
     stage_begin(&s);
     stage_dvm(&s, "dvm");
-    fd = lease(&s, name);
+    fd = stage_lease(&s, name);
     stream = stage_send(&s, false, DOM0("admin.Events+"), "", true);
     EXPECT_EVENT(stream, EVENT("", "connection-established", ""));
     poll(NULL, 0, 100);
@@ -665,9 +563,6 @@ int main(void)
         cmocka_unit_test(named_ones_stay_when_they_are_down),
         cmocka_unit_test(killed_and_started_again_it_keeps_no_disposable),
         cmocka_unit_test(without_its_helper_all_is_down_and_then_goes_on),
-        cmocka_unit_test(what_outlives_the_helper_runs_on_but_disposables),
-        cmocka_unit_test(what_went_while_no_helper_was_there_is_down),
-        cmocka_unit_test(a_new_spawner_finds_what_the_old_one_made),
         cmocka_unit_test(events_come_as_bytes),
         cmocka_unit_test(a_changed_default_is_told_for_each_that_uses_it),
         cmocka_unit_test(stats_come_for_what_runs),

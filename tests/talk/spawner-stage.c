@@ -205,14 +205,9 @@ static char *helper_log(const struct stage *s)
 
 void stage_helper_did(const struct stage *s, const char *line)
 {
-    size_t n = strlen(line);
-
     for (int i = 0; i < WAIT_MS / 10; i++) {
-        _cleanup_(freep) char *text = helper_log(s);
-
-        for (const char *p = text; p && (p = strstr(p, line)); p += n)
-            if ((p == text || p[-1] == '\n') && p[n] == '\n')
-                return;
+        if (stage_helper_times(s, line))
+            return;
         moment();
     }
     fail_msg("the helper was not told: %s", line);
@@ -242,4 +237,26 @@ void stage_listed(const struct stage *s, const char *text, bool there)
         moment();
     }
     fail_msg("%s is %slisted", text, there ? "not " : "");
+}
+
+int stage_lease(const struct stage *s, char name[static 32])
+{
+    struct bytes b;
+    int fd = stage_send(s, true, "internal.LeaseDisposable+ dom0 name dvm", "uuid\n", false);
+
+    stage_read_until(fd, &b, "\n", 1);
+    assert_memory_equal(b.data, "0", 2);
+    assert_int_equal(sscanf(b.data + 2, "%31s", name), 1);
+    assert_true(str_starts(name, "disp"));
+    return fd;
+}
+
+size_t stage_helper_times(const struct stage *s, const char *line)
+{
+    _cleanup_(freep) char *text = helper_log(s);
+    size_t n = strlen(line), times = 0;
+
+    for (const char *p = text; p && (p = strstr(p, line)); p += n)
+        times += (p == text || p[-1] == '\n') && p[n] == '\n';
+    return times;
 }

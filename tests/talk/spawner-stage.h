@@ -48,8 +48,13 @@ void stage_create(const struct stage *s, const char *name);
 /* A template for disposables that is everybody's default. */
 void stage_dvm(const struct stage *s, const char *name);
 
+/* A disposable of "dvm" that runs: its name is copied; the connection is its lease. */
+int stage_lease(const struct stage *s, char name[static 32]);
+
 /* A line of the helper's log, waited for. */
 void stage_helper_did(const struct stage *s, const char *line);
+/* How often that line stands there now. */
+size_t stage_helper_times(const struct stage *s, const char *line);
 pid_t stage_helper(const struct stage *s);
 /* Waits until admin.vm.List has it (or has it not). */
 void stage_listed(const struct stage *s, const char *text, bool there);
