@@ -6,7 +6,9 @@
  *
  * A daemon connection has a number, its epoch. What was agreed with one daemon means nothing to
  * the next (ports, idents), so a client or call keeps the epoch that it belongs to, and nothing
- * of an old epoch is reported to a new daemon. Data connections do not care: they go on.
+ * of an old epoch is reported to a new daemon, unless that says that it still holds the port: then
+ * the client or call belongs to its epoch, and what is over is reported. Data connections do not
+ * care: they go on.
  */
 #ifndef QREXEC_AGENT_AGENT_H
 #define QREXEC_AGENT_AGENT_H
@@ -20,6 +22,8 @@
 
 #include <sys/resource.h>
 #include <sys/types.h>
+
+#define ENDS_MOST 1024
 
 struct agent;
 struct client;
@@ -39,6 +43,9 @@ struct control {
     enum control_state state;
     uint32_t version; /* in use */
     uint64_t epoch;   /* counts the daemons */
+    /* the last connections that ended, whoever was told; port 0: none */
+    struct wire_peer ends[ENDS_MOST];
+    size_t n_ends;
     struct buf in, out;
 };
 
@@ -73,7 +80,7 @@ int control_init(struct agent *a);
 void control_deinit(struct agent *a);
 /* Whether what was agreed in that epoch still stands. */
 bool control_serves(const struct agent *a, uint64_t epoch);
-/* Reports the end of a call, if its daemon is still there. */
+/* Notes the end of a call, and reports it if its daemon is still there. */
 void control_send_terminated(struct agent *a, uint64_t epoch, uint32_t domain, uint32_t port);
 /* 0; WIRE_E_*; -ENOBUFS: the daemon is slow, clients_flush() will be called when it is not. */
 int control_send_trigger(struct agent *a, const struct wire_trigger *t);
@@ -92,11 +99,15 @@ void clients_connect(struct agent *a, const struct wire_connect *c);
 void clients_refuse(struct agent *a, const struct wire_ident *ident);
 /* The domain at the other end of that connection is gone: tells who carries it. */
 void clients_gone(struct agent *a, const struct wire_peer *peer);
+/* This daemon holds that port, too: the client's end is reported to it. False: no such client. */
+bool clients_keep(struct agent *a, const struct wire_peer *peer);
 
 /* exec's cmdline is a C string. */
 void calls_start(struct agent *a, uint32_t type, const struct wire_exec *exec);
 /* As clients_gone(), for calls from that domain. */
 void calls_gone(struct agent *a, const struct wire_peer *peer);
+/* As clients_keep(). */
+bool calls_keep(struct agent *a, const struct wire_peer *peer);
 /* A child of ours has ended. */
 void calls_reap(struct agent *a, pid_t pid);
 void calls_deinit(struct agent *a);

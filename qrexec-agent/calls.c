@@ -357,6 +357,18 @@ void calls_gone(struct agent *a, const struct wire_peer *peer)
     }
 }
 
+/* The newest: an older one's port was given anew. */
+bool calls_keep(struct agent *a, const struct wire_peer *peer)
+{
+    struct call *c = a->calls.first;
+
+    while (c && (c->domain != peer->domain || c->port != peer->port))
+        c = c->next;
+    if (c)
+        c->epoch = a->control.epoch;
+    return c;
+}
+
 void calls_reap(struct agent *a, pid_t pid)
 {
     for (struct session_wait *w = a->calls.waits; w; w = w->next) {

@@ -291,6 +291,18 @@ void clients_gone(struct agent *a, const struct wire_peer *peer)
             (void)send(c->fd, bytes, sizeof(bytes), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+bool clients_keep(struct agent *a, const struct wire_peer *peer)
+{
+    struct client *c = a->clients.first;
+
+    while (c &&
+           (c->state != CLIENT_CONNECTED || c->domain != peer->domain || c->port != peer->port))
+        c = c->next;
+    if (c)
+        c->epoch = a->control.epoch;
+    return c;
+}
+
 void clients_flush(struct agent *a)
 {
     for (struct client *c = a->clients.first, *next; c; c = next) {

@@ -64,17 +64,36 @@ static void send_hello(struct agent *a)
     (void)queue(a, &w);
 }
 
-void control_send_terminated(struct agent *a, uint64_t epoch, uint32_t domain, uint32_t port)
+/* Reported ones, too: their daemon may have died before it read that. The oldest goes. */
+static void note_end(struct control *c, uint32_t domain, uint32_t port)
+{
+    c->ends[c->n_ends++ % ENDS_MOST] = (struct wire_peer){domain, port};
+}
+
+static bool has_ended(const struct control *c, const struct wire_peer *peer)
+{
+    for (size_t i = 0; i < ENDS_MOST; i++)
+        if (c->ends[i].port && c->ends[i].domain == peer->domain && c->ends[i].port == peer->port)
+            return true;
+    return false;
+}
+
+static void send_terminated(struct agent *a, uint32_t domain, uint32_t port)
 {
     unsigned char bytes[32];
     struct wire_writer w = wire_writer(bytes, sizeof(bytes));
 
-    if (!control_serves(a, epoch))
-        return;
     (void)wire_write_peer(&w, MSG_CONNECTION_TERMINATED, domain, port);
     if (queue(a, &w))
         log_error("daemon: too slow to be told that the call on port %u of domain %u ended", port,
                   domain);
+}
+
+void control_send_terminated(struct agent *a, uint64_t epoch, uint32_t domain, uint32_t port)
+{
+    note_end(&a->control, domain, port);
+    if (control_serves(a, epoch))
+        send_terminated(a, domain, port);
 }
 
 int control_send_trigger(struct agent *a, const struct wire_trigger *t)
@@ -151,6 +170,17 @@ static void on_gone(struct agent *a, const struct wire_ident *ident)
     calls_gone(a, &peer);
 }
 
+/* Only of what this agent saw is it sure: an earlier one's connections may go on. */
+static void on_held(struct agent *a, const struct wire_ident *ident)
+{
+    struct wire_peer peer;
+
+    if (wire_read_held(ident, &peer))
+        log_warning("daemon: a word about a port that it holds makes no sense and is ignored");
+    else if (!calls_keep(a, &peer) && !clients_keep(a, &peer) && has_ended(&a->control, &peer))
+        send_terminated(a, peer.domain, peer.port);
+}
+
 static int on_refused(struct agent *a, struct wire_reader *r)
 {
     struct wire_ident ident;
@@ -158,6 +188,8 @@ static int on_refused(struct agent *a, struct wire_reader *r)
 
     if (!e && wire_ident_says_gone(&ident))
         on_gone(a, &ident);
+    else if (!e && wire_ident_says_held(&ident))
+        on_held(a, &ident);
     else if (!e)
         clients_refuse(a, &ident);
     return e;

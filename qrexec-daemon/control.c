@@ -4,7 +4,7 @@
  * The agent speaks first; the lower version counts. A message that may not come there, or of a
  * wrong length, ends this connection and nobody else's. When the agent is gone, the sockets go,
  * clients are dropped and calls end; ports stay reserved, since the processes that carry data live
- * on. Then it is waited for again, without limit.
+ * on. Then it is waited for again, without limit, and told which ports those are (doc/wire.md).
  */
 #include "qrexec-daemon/daemon.h"
 
@@ -93,6 +93,20 @@ void control_send_gone(struct daemon *d, uint32_t domain, uint32_t port)
     control_send_refused(d, &ident);
 }
 
+/* What was agreed before: this agent may know how it ended, or see its end. */
+static void send_held(struct daemon *d)
+{
+    uint32_t domain, port;
+    size_t at = 0;
+
+    while (ports_next_domain(&d->ports, &at, &domain))
+        for (port = 0; ports_next(&d->ports, domain, &port);) {
+            struct wire_ident ident = wire_held_ident(domain, port);
+
+            control_send_refused(d, &ident);
+        }
+}
+
 static int on_hello(struct daemon *d, struct wire_reader *r)
 {
     unsigned char data[32];
@@ -113,6 +127,7 @@ static int on_hello(struct daemon *d, struct wire_reader *r)
     d->control.version = version;
     if (queue(d, w.data, w.len) || clients_listen(d))
         return -EIO;
+    send_held(d);
     deaths_recall(d); /* what ended while no daemon or no agent was there */
     log_info("%s: the agent answered, protocol %u", d->name, version);
     if (!d->ready_once && d->on_ready)
@@ -220,6 +235,7 @@ static void lose_domain(struct daemon *d)
 {
     log_info("%s: the domain is gone", d->name);
     vchan_forget(d->domid);
+    ports_forget(&d->ports);
     loop_quit(d->ready_once ? 0 : 1);
 }
 

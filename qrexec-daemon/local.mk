@@ -33,7 +33,7 @@ tests_unit_qrexec_daemon_call_test_LDADD = %D%/libdaemon.la $(CMOCKA_LIBS)
 
 DAEMON_UNIT_TESTS = tests/unit/qrexec-daemon/deaths-test tests/unit/qrexec-daemon/pending-test tests/unit/qrexec-daemon/ports-test
 DAEMON_TALK_TESTS = tests/talk/daemon-agent-test tests/talk/daemon-calls-test tests/talk/daemon-clients-test \
-	tests/talk/daemon-disposable-test tests/talk/client-test
+	tests/talk/daemon-disposable-test tests/talk/daemon-ports-test tests/talk/client-test
 DAEMON_STAGE = tests/talk/daemon-stage.c tests/talk/daemon-stage.h tests/unit/test.h
 check_PROGRAMS += $(DAEMON_UNIT_TESTS) $(DAEMON_TALK_TESTS)
 TESTS += $(DAEMON_UNIT_TESTS) $(DAEMON_TALK_TESTS)
@@ -51,5 +51,7 @@ tests_talk_daemon_clients_test_SOURCES = tests/talk/daemon-clients-test.c $(DAEM
 tests_talk_daemon_clients_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_talk_daemon_disposable_test_SOURCES = tests/talk/daemon-disposable-test.c $(DAEMON_STAGE)
 tests_talk_daemon_disposable_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_talk_daemon_ports_test_SOURCES = tests/talk/daemon-ports-test.c $(DAEMON_STAGE)
+tests_talk_daemon_ports_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_talk_client_test_SOURCES = tests/talk/client-test.c $(DAEMON_STAGE)
 tests_talk_client_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)

@@ -94,14 +94,24 @@ void ports_write(struct ports *p, char sign, uint32_t domain, uint32_t port)
     close_fd(&p->file);
 }
 
+static void let_go(struct ports *p, bool of_file)
+{
+    if (of_file && p->path)
+        (void)unlink(p->path);
+    close_fd(&p->file);
+    free(take(p->path));
+    free(take(p->uuid));
+}
+
+void ports_forget(struct ports *p)
+{
+    let_go(p, true);
+}
+
 void ports_leave(struct ports *p)
 {
     uint32_t domain;
     size_t at = 0;
 
-    if (p->path && !ports_next_domain(p, &at, &domain))
-        (void)unlink(p->path);
-    close_fd(&p->file);
-    free(take(p->path));
-    free(take(p->uuid));
+    let_go(p, !ports_next_domain(p, &at, &domain));
 }

@@ -53,6 +53,8 @@ bool ports_next_domain(const struct ports *p, size_t *at, uint32_t *ret);
  */
 int ports_keep(struct ports *p, const char *path, const char *uuid);
 void ports_write(struct ports *p, char sign, uint32_t domain, uint32_t port);
+/* The domain is gone, and the file with it. */
+void ports_forget(struct ports *p);
 /* The file goes if nothing is taken; else it is for the next daemon. */
 void ports_leave(struct ports *p);
 

@@ -171,11 +171,19 @@ int wire_ident_from(const char *text, struct wire_ident *ret)
     return 0;
 }
 
-#define GONE "gone."
+/* The words that an ident may begin with; of one length. */
+#define WORD_SIZE 5
+#define GONE      "gone."
+#define HELD      "held."
 
 bool wire_ident_says_gone(const struct wire_ident *ident)
 {
-    return memcmp(ident->bytes, GONE, strlen(GONE)) == 0;
+    return memcmp(ident->bytes, GONE, WORD_SIZE) == 0;
+}
+
+bool wire_ident_says_held(const struct wire_ident *ident)
+{
+    return memcmp(ident->bytes, HELD, WORD_SIZE) == 0;
 }
 
 /* Decimal digits of a number at *p, without leading zeroes. False: none, or too many. */
@@ -192,19 +200,30 @@ static bool take_number(const char **p, uint64_t max, uint32_t *ret)
     return true;
 }
 
-int wire_read_gone(const struct wire_ident *ident, struct wire_peer *ret)
+/* DOMAIN.PORT after its word. */
+static int read_peer_ident(const struct wire_ident *ident, struct wire_peer *ret)
 {
     struct wire_peer peer = {0, 0};
     const char *p;
 
-    if (wire_check_ident(ident) || !wire_ident_says_gone(ident))
+    if (wire_check_ident(ident))
         return WIRE_E_IDENT;
-    p = wire_ident_str(ident) + strlen(GONE);
+    p = wire_ident_str(ident) + WORD_SIZE;
     if (!take_number(&p, UINT32_MAX, &peer.domain) || *p++ != '.' ||
         !take_number(&p, UINT32_MAX, &peer.port) || *p)
         return WIRE_E_IDENT;
     *ret = peer;
     return 0;
+}
+
+int wire_read_gone(const struct wire_ident *ident, struct wire_peer *ret)
+{
+    return wire_ident_says_gone(ident) ? read_peer_ident(ident, ret) : WIRE_E_IDENT;
+}
+
+int wire_read_held(const struct wire_ident *ident, struct wire_peer *ret)
+{
+    return wire_ident_says_held(ident) ? read_peer_ident(ident, ret) : WIRE_E_IDENT;
 }
 
 static size_t put_number(char *p, uint32_t v)
@@ -221,16 +240,26 @@ static size_t put_number(char *p, uint32_t v)
 }
 
 /* At most 5 + 10 + 1 + 10 bytes: it always fits. */
-struct wire_ident wire_gone_ident(uint32_t domain, uint32_t port)
+static struct wire_ident peer_ident(const char *word, uint32_t domain, uint32_t port)
 {
     struct wire_ident ident = {{0}};
-    size_t n = strlen(GONE);
+    size_t n = WORD_SIZE;
 
-    memcpy(ident.bytes, GONE, n);
+    memcpy(ident.bytes, word, n);
     n += put_number(ident.bytes + n, domain);
     ident.bytes[n++] = '.';
     (void)put_number(ident.bytes + n, port);
     return ident;
+}
+
+struct wire_ident wire_gone_ident(uint32_t domain, uint32_t port)
+{
+    return peer_ident(GONE, domain, port);
+}
+
+struct wire_ident wire_held_ident(uint32_t domain, uint32_t port)
+{
+    return peer_ident(HELD, domain, port);
 }
 
 int wire_read_connect(struct wire_reader *r, struct wire_connect *ret)

@@ -187,6 +187,13 @@ bool wire_ident_says_gone(const struct wire_ident *ident);
 /* WIRE_E_IDENT: not of that form; *ret is untouched. */
 int wire_read_gone(const struct wire_ident *ident, struct wire_peer *ret);
 struct wire_ident wire_gone_ident(uint32_t domain, uint32_t port);
+/*
+ * Likewise "held.DOMAIN.PORT": the daemon has that port from before this connection and must hear
+ * of its end, which may be over already.
+ */
+bool wire_ident_says_held(const struct wire_ident *ident);
+int wire_read_held(const struct wire_ident *ident, struct wire_peer *ret);
+struct wire_ident wire_held_ident(uint32_t domain, uint32_t port);
 
 /* MSG_SERVICE_CONNECT; the ident may be cut after its NUL. WIRE_E_IDENT for a bad one. */
 struct wire_connect {

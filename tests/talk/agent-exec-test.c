@@ -195,7 +195,7 @@ static void killed_carrier_is_reported(void **state)
     assert_string_equal(o.out, "again\n");
 }
 
-static void send_gone(const char *text)
+static void send_word(const char *text)
 {
     char ident[32] = {0};
 
@@ -222,11 +222,11 @@ static void gone_caller_ends_the_service_as_when_it_left(void **state)
     int listener, fd = call_from_9(&listener);
 
     (void)state;
-    send_gone("gone.9.514");
-    send_gone("gone.0.515");
-    send_gone("gone.9.515x");
+    send_word("gone.9.514");
+    send_word("gone.0.515");
+    send_word("gone.9.515x");
     expect_nothing(world.daemon); /* none of these was about it */
-    send_gone("gone.9.515");
+    send_word("gone.9.515");
     expect_terminated(&world, 9, 515); /* the program met the end of its input */
     close(fd);
     close(listener);
@@ -239,7 +239,7 @@ static void gone_caller_that_never_served_ends_the_wait(void **state)
     (void)state;
     send_exec(&world, EXEC_CMDLINE, 9, 515, line("echo never"));
     expect_nothing(world.daemon);
-    send_gone("gone.9.515");
+    send_word("gone.9.515");
     expect_terminated(&world, 9, 515);
 }
 
@@ -264,6 +264,83 @@ static void call_outlives_daemon_and_is_not_reported_to_the_next(void **state)
     expect_nothing(world.daemon);
     call_run(&world, EXEC_CMDLINE, 513, line("echo again"), "", &o);
     assert_string_equal(o.out, "again\n");
+}
+
+/* A call that runs, and the daemon that it belongs to is gone. */
+static int call_without_its_daemon(uint32_t port)
+{
+    int listener = vchan_serve(&world, 0, port), fd;
+
+    send_exec(&world, EXEC_CMDLINE, 0, port, line("cat"));
+    fd = vchan_accept(listener);
+    close(listener);
+    close_fd(&world.daemon);
+    return fd;
+}
+
+static void end_call(int fd)
+{
+    struct outcome o;
+
+    message_send(fd, DATA_STDIN, "", 0);
+    call_finish(fd, &o);
+    assert_int_equal(o.code, 0);
+}
+
+static void call_is_reported_to_a_daemon_that_holds_its_port(void **state)
+{
+    int fd = call_without_its_daemon(513);
+
+    (void)state;
+    daemon_connect(&world, 4);
+    send_word("held.0.513");
+    send_word("held.0.599"); /* none of ours: an earlier agent's may go on */
+    send_word("held.7.513");
+    send_word("held.0.513x");
+    expect_nothing(world.daemon);
+    end_call(fd);
+    expect_terminated(&world, 0, 513);
+    close_fd(&world.daemon);
+    daemon_connect(&world, 4);
+    send_word("held.0.513"); /* as if the last daemon had died before it read that */
+    expect_terminated(&world, 0, 513);
+    expect_nothing(world.daemon);
+}
+
+static void call_that_ended_without_a_daemon_is_reported_when_asked_for(void **state)
+{
+    int fd = call_without_its_daemon(513), other;
+
+    (void)state;
+    end_call(fd);
+    daemon_connect(&world, 4);
+    expect_nothing(world.daemon);
+    send_word("held.7.513");
+    expect_nothing(world.daemon);
+    other = call_without_its_daemon(514); /* it did not ask: nor need the next */
+    daemon_connect(&world, 4);
+    send_word("held.0.514");
+    send_word("held.0.513");
+    expect_terminated(&world, 0, 513);
+    expect_nothing(world.daemon);
+    end_call(other);
+    expect_terminated(&world, 0, 514);
+}
+
+/* The daemon did not know that the port was taken. */
+static void the_newest_call_of_a_port_is_meant(void **state)
+{
+    int old = call_without_its_daemon(513), new;
+
+    (void)state;
+    daemon_connect(&world, 4);
+    new = call_without_its_daemon(513);
+    daemon_connect(&world, 4);
+    send_word("held.0.513");
+    end_call(old);
+    expect_nothing(world.daemon);
+    end_call(new);
+    expect_terminated(&world, 0, 513);
 }
 
 static void bad_messages_end_the_daemon_connection_only(void **state)
@@ -424,6 +501,9 @@ int main(void)
         cmocka_unit_test(gone_caller_ends_the_service_as_when_it_left),
         cmocka_unit_test(gone_caller_that_never_served_ends_the_wait),
         cmocka_unit_test(call_outlives_daemon_and_is_not_reported_to_the_next),
+        cmocka_unit_test(call_is_reported_to_a_daemon_that_holds_its_port),
+        cmocka_unit_test(call_that_ended_without_a_daemon_is_reported_when_asked_for),
+        cmocka_unit_test(the_newest_call_of_a_port_is_meant),
         cmocka_unit_test(bad_messages_end_the_daemon_connection_only),
         cmocka_unit_test(version_below_2_is_refused),
         cmocka_unit_test(socket_service_gets_descriptor_and_stream),

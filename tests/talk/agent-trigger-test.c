@@ -279,7 +279,7 @@ static void unknown_ident_is_ignored(void **state)
 }
 
 /* The daemon's word that a domain is gone, as a refusal with that ident. */
-static void send_gone(const char *text)
+static void send_word(const char *text)
 {
     char ident[32] = {0};
 
@@ -298,14 +298,14 @@ static void gone_target_ends_the_call_after_its_last_words(void **state)
     trigger_expect(&m, "", "work", "test.Call");
     allow(&m, 7, 514);
     fd = vchan_dial(&world, 7, 514);
-    send_gone("gone.8.514");
-    send_gone("gone.7.515");
-    send_gone("gone.7.0");
-    send_gone("gone.7.0514");
-    send_gone("gone.7");
+    send_word("gone.8.514");
+    send_word("gone.7.515");
+    send_word("gone.7.0");
+    send_word("gone.7.0514");
+    send_word("gone.7");
     expect_nothing(world.daemon); /* none of these was about it */
     message_send(fd, DATA_STDOUT, "last words", 10);
-    send_gone("gone.7.514");
+    send_word("gone.7.514");
     expect_terminated(&world, 7, 514);
     assert_int_equal(caller_end(&c, out, err), 255);
     assert_string_equal(out, "last words");
@@ -323,7 +323,7 @@ static void gone_target_that_never_connected_ends_the_wait(void **state)
     (void)state;
     trigger_expect(&m, "", "work", "test.Call");
     allow(&m, 7, 514);
-    send_gone("gone.7.514");
+    send_word("gone.7.514");
     expect_terminated(&world, 7, 514);
     assert_int_equal(caller_end(&c, out, err), 1);
     assert_non_null(strstr(err, "the other domain is gone"));
@@ -378,6 +378,53 @@ static void daemon_gone_refuses_who_waits_and_keeps_who_talks(void **state)
     expect_nothing(world.daemon); /* the port was the old daemon's */
 }
 
+static int talking_without_its_daemon(uint32_t port)
+{
+    int fd = client_dial(&world);
+    unsigned char peer[8];
+    struct message m;
+
+    client_trigger(fd, "work", "test.B");
+    trigger_expect(&m, "", "work", "test.B");
+    allow(&m, 9, port);
+    assert_int_equal(read_full_until(fd, peer, 8, clock_ms() + WAIT_MS), 0);
+    close_fd(&world.daemon);
+    expect_nothing(fd);
+    daemon_connect(&world, 4);
+    return fd;
+}
+
+static void a_daemon_that_holds_its_port_hears_of_a_callers_end(void **state)
+{
+    int first = talking_without_its_daemon(520), second = talking_without_its_daemon(522);
+
+    (void)state;
+    send_word("held.9.520");
+    expect_nothing(first);
+    close(second);
+    expect_nothing(world.daemon);
+    close(first);
+    expect_terminated(&world, 9, 520);
+    send_word("held.9.522"); /* it is over already */
+    expect_terminated(&world, 9, 522);
+}
+
+/* One that only waits for its answer has no port yet. */
+static void a_held_port_is_nothing_to_who_waits(void **state)
+{
+    int waiting = client_dial(&world);
+    struct message m;
+
+    (void)state;
+    client_trigger(waiting, "work", "test.A");
+    trigger_expect(&m, "", "work", "test.A");
+    send_word("held.0.0");
+    send_word("held.");
+    expect_nothing(world.daemon);
+    expect_nothing(waiting);
+    close(waiting);
+}
+
 static void socket_is_open_to_all(void **state)
 {
     struct stat st;
@@ -425,6 +472,8 @@ int main(void)
         cmocka_unit_test(agent_that_dies_is_no_gone_target),
         cmocka_unit_test(socket_is_open_to_all),
         cmocka_unit_test(daemon_gone_refuses_who_waits_and_keeps_who_talks),
+        cmocka_unit_test(a_daemon_that_holds_its_port_hears_of_a_callers_end),
+        cmocka_unit_test(a_held_port_is_nothing_to_who_waits),
         cmocka_unit_test(daemon_of_3_gets_3_and_a_source_is_refused),
     };
 

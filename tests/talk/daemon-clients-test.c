@@ -113,6 +113,7 @@ static void ports_stay_taken_over_an_agents_restart(void **state)
     expect_gone(&s, "/run/qubes/qrexec.1");
     send_hello(s.agent, 4);
     expect_hello(s.agent, 4);
+    expect_refused(s.agent, "held.0.513");
     a = served(&s, 514, "user:ls");
     close(a);
     stage_end(&s);

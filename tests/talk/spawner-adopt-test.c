@@ -596,7 +596,8 @@ static void many_are_taken_over_by_and_by(void **state)
     }
     adopted(&s, "work");
     stage_listed(&s, "state=Transient", false);
-    stage_listed(&s, "many399 class=AppVM state=Running", true);
+    stage_listed(&s, "state=Paused", false);
+    stage_listed(&s, "many0 class=AppVM state=Running", true);
     stage_end(&s);
 }
 
@@ -655,6 +656,52 @@ static void what_ends_with_the_helper_had_not_failed_to_start(void **state)
     stage_end(&s);
 }
 
+static void make_idle_ones(const struct stage *s)
+{
+    stage_create(s, "idle2");
+    stage_expect(s, "admin.vm.Create.RemoteVM+ dom0 name dom0", "name=there label=red", "");
+}
+
+/* All events from the helper's end to the next one's first answer. */
+static void expect_no_word_of_idle_ones(const struct stage *s)
+{
+    static const char *const never[] = {"idle2", "there", "dom0"};
+    int stream = stage_send(s, false, DOM0("admin.Events+"), "", true);
+    char word[64];
+    struct bytes b;
+
+    EXPECT_EVENT(stream, EVENT("", "connection-established", ""));
+    kill_helper(s);
+    stage_create(s, "other");
+    stage_expect(s, for_vm("admin.vm.Start", "other"), "", "");
+    stage_read_until(stream, &b, EVENT("other", "domain-start", "start_guid\0True\0"),
+                     sizeof(EVENT("other", "domain-start", "start_guid\0True\0")));
+    for (size_t i = 0; i < ARRAY_SIZE(never); i++) {
+        size_t n = strlen(never[i]) + sizeof("domain-"); /* NAME NUL "domain-" */
+
+        assert_int_equal(format(word, sizeof(word), "%s/domain-", never[i]), 0);
+        word[strlen(never[i])] = 0;
+        if (memmem(b.data, b.len, word, n))
+            fail_msg("something was said of %s", never[i]);
+    }
+    close(stream);
+}
+
+static void a_helpers_end_is_nothing_to_what_does_not_run(void **state)
+{
+    struct stage s;
+
+    (void)state;
+    outliving_begin(&s);
+    make_idle_ones(&s);
+    expect_no_word_of_idle_ones(&s);
+    stage_end(&s);
+    stage_begin(&s);
+    make_idle_ones(&s);
+    expect_no_word_of_idle_ones(&s);
+    stage_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -679,6 +726,7 @@ int main(void)
         cmocka_unit_test(what_nobody_will_answer_is_answered_at_once),
         cmocka_unit_test(many_are_taken_over_by_and_by),
         cmocka_unit_test(a_start_that_is_given_up_is_told),
+        cmocka_unit_test(a_helpers_end_is_nothing_to_what_does_not_run),
         cmocka_unit_test(what_ends_with_the_helper_had_not_failed_to_start),
     };
 

@@ -175,6 +175,27 @@ static void the_next_daemon_knows_what_is_taken(void **state)
     test_rmdir(root);
 }
 
+static void a_domain_that_is_gone_leaves_no_file(void **state)
+{
+    char *root = test_mkdir(), path[4200];
+    struct ports p;
+
+    (void)state;
+    assert_int_equal(format(path, sizeof(path), "%s/ports.7", root), 0);
+    ports_init(&p, 7);
+    assert_int_equal(ports_keep(&p, path, "ours"), 0);
+    assert_int_equal(allot(&p, 0), 513);
+    ports_forget(&p);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(allot(&p, 0), 514); /* what it still does until it ends */
+    ports_deinit(&p);
+    assert_int_equal(access(path, F_OK), -1);
+    ports_init(&p, 7);
+    ports_forget(&p); /* there was none */
+    ports_deinit(&p);
+    test_rmdir(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +207,7 @@ int main(void)
         cmocka_unit_test(what_the_other_daemon_allotted_is_kept_beside_ours),
         cmocka_unit_test(a_port_that_cannot_be_is_not_kept),
         cmocka_unit_test(the_next_daemon_knows_what_is_taken),
+        cmocka_unit_test(a_domain_that_is_gone_leaves_no_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -553,6 +553,30 @@ static void a_gone_domain_is_said_and_understood(void **state)
     }
 }
 
+static void a_held_port_is_said_and_understood(void **state)
+{
+    struct wire_ident ident = wire_held_ident(4294967295, 65535);
+    struct wire_peer peer = {1, 2};
+
+    (void)state;
+    assert_string_equal(wire_ident_str(&ident), "held.4294967295.65535");
+    assert_int_equal(wire_check_ident(&ident), 0);
+    assert_true(wire_ident_says_held(&ident));
+    assert_false(wire_ident_says_gone(&ident));
+    assert_int_equal(wire_read_gone(&ident, &peer), WIRE_E_IDENT);
+    assert_int_equal(peer.domain, 1);
+    assert_int_equal(wire_read_held(&ident, &peer), 0);
+    assert_int_equal(peer.domain, 4294967295);
+    assert_int_equal(peer.port, 65535);
+    ident = wire_gone_ident(7, 514);
+    assert_false(wire_ident_says_held(&ident));
+    assert_int_equal(wire_read_held(&ident, &peer), WIRE_E_IDENT);
+    assert_int_equal(wire_ident_from("held.07.514", &ident), 0);
+    assert_true(wire_ident_says_held(&ident));
+    assert_int_equal(wire_read_held(&ident, &peer), WIRE_E_IDENT);
+    assert_int_equal(peer.port, 65535);
+}
+
 static void what_only_looks_like_a_gone_domain_is_not_one(void **state)
 {
     static const char *const malformed[] = {"gone.",
@@ -626,6 +650,7 @@ int main(void)
         cmocka_unit_test(fork_servers_take_exec_messages_only),
         cmocka_unit_test(commands_too_long_or_with_a_nul_are_not_written),
         cmocka_unit_test(a_gone_domain_is_said_and_understood),
+        cmocka_unit_test(a_held_port_is_said_and_understood),
         cmocka_unit_test(what_only_looks_like_a_gone_domain_is_not_one),
     };
 
