@@ -135,6 +135,15 @@ size_t guest_daemon_next_wait(size_t wait)
     return wait ? size_min(2 * wait, DAEMON_WAIT_MAX) : DAEMON_WAIT_MS;
 }
 
+/* ports-file.c of the daemon, which cannot tell its own end from its domain's. */
+void guest_daemon_forget(uint32_t domid)
+{
+    char path[PATH_SIZE];
+
+    if (path_get(path, "/run/qubes/ports.%u", domid) == 0)
+        (void)unlink(path);
+}
+
 void guest_logs_remove(const struct domain_spec *spec)
 {
     char path[PATH_SIZE];

@@ -24,6 +24,9 @@ bool guest_daemon_is_ready(int notify_fd);
 /* The pause before the next restart after one of wait ms. */
 size_t guest_daemon_next_wait(size_t wait);
 
+/* The domain is gone: what its daemon keeps for the next one of the same domain goes, too. */
+void guest_daemon_forget(uint32_t domid);
+
 /* A disposable's logs go with it: nothing in dom0 keeps its name. */
 void guest_logs_remove(const struct domain_spec *spec);
 

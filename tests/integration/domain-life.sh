@@ -46,6 +46,7 @@ wait $!
 code=$?
 ok "programs are asked before they are killed" '[ "$(cat "$root/home/work/asked" 2>/dev/null)" = asked ]'
 ok "and their callers get their exit codes" '[ $code -eq 7 ]'
+ok "nothing is kept of the ports of one that is gone" '[ -z "$(ls "$root/run/qubes" | grep ports)" ]'
 say "create work $(id 1) $root/home/work" "running $(id 1) 2"
 ok "files stay, numbers do not come again" '[ "$(in_domain work "cat asked")" = asked ]'
 in_domain work 'kill -9 $(pgrep -x qrexec-domain-i)' >/dev/null 2>&1
