@@ -16,7 +16,8 @@ noinst_LTLIBRARIES += %D%/libhelper.la
 %C%_libhelper_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(XENLIGHT_CFLAGS)
 %C%_libhelper_la_LIBADD = libqrexec/libbase.la $(JANSSON_LIBS)
 XEN_BACKEND = %D%/backend-xen.c %D%/xen-builder.c %D%/xen-builder.h %D%/xen-builders.c \
-	%D%/xen-config.c %D%/xen-config.h %D%/xen-disk.c %D%/xen-disk.h %D%/xen-find.c %D%/xen-find.h \
+	%D%/xen-config.c %D%/xen-config.h %D%/xen-daemon.c %D%/xen-disk.c %D%/xen-disk.h \
+	%D%/xen-domain.c %D%/xen-domain.h %D%/xen-end.c %D%/xen-find.c %D%/xen-find.h \
 	%D%/xen-log.c %D%/xen-log.h %D%/xen-loop.c %D%/xen-loop.h
 if HAVE_XEN
 %C%_libhelper_la_SOURCES += $(XEN_BACKEND)
