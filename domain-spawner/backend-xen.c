@@ -131,7 +131,7 @@ static int xen_adopt(struct backend *b, const struct domain_spec *spec, struct b
     r = adopt_found(b, spec, &info, ret);
     if (!r) {
         *ret_domid = info.domid;
-        *ret_paused = info.paused;
+        *ret_paused = info.paused && (*ret)->state != XEN_ENDING;
     }
     libxl_dominfo_dispose(&info);
     return r;
@@ -168,11 +168,17 @@ static int xen_create(struct backend *b, const struct domain_spec *spec,
     return 0;
 }
 
+/* It runs, and may be told to do otherwise. */
+static bool can_be_told(const struct backend_domain *d)
+{
+    return d->state == XEN_RUNNING || (d->state == XEN_AGENT && d->adopted);
+}
+
 static int xen_shutdown(struct backend_domain *d)
 {
     libxl_asyncop_how other = xen_domain_how(d, ABOUT_OTHER);
 
-    if (d->state != XEN_RUNNING)
+    if (!can_be_told(d))
         return BACKEND_E_UNKNOWN;
     return libxl_domain_shutdown(d->backend->loop.ctx, d->domid, &other) ? -EIO : 0;
 }
@@ -182,16 +188,11 @@ static void xen_destroy(struct backend_domain *d)
     xen_domain_end(d, DOMAIN_DESTROY);
 }
 
-static bool can_pause(const struct backend_domain *d)
-{
-    return d->state == XEN_RUNNING || (d->state == XEN_AGENT && d->adopted);
-}
-
 static int xen_pause(struct backend_domain *d)
 {
     libxl_asyncop_how other = xen_domain_how(d, ABOUT_OTHER);
 
-    if (!can_pause(d))
+    if (!can_be_told(d))
         return BACKEND_E_UNKNOWN;
     return libxl_domain_pause(d->backend->loop.ctx, d->domid, &other) ? -EIO : 0;
 }
@@ -200,7 +201,7 @@ static int xen_unpause(struct backend_domain *d)
 {
     libxl_asyncop_how other = xen_domain_how(d, ABOUT_OTHER);
 
-    if (!can_pause(d))
+    if (!can_be_told(d))
         return BACKEND_E_UNKNOWN;
     return libxl_domain_unpause(d->backend->loop.ctx, d->domid, &other) ? -EIO : 0;
 }

@@ -80,6 +80,8 @@ void xen_domain_finish(struct backend_domain *d)
             *at = d->next;
             break;
         }
+    if (d->domid != NO_DOMID)
+        guest_daemon_forget(d->domid);
     if (d->spec.disposable)
         remove_logs(d);
     if (*d->reason)

@@ -90,13 +90,15 @@ static void tell_found(void)
         fclose(f);
 }
 
-/* A test-only poll: nobody tells when the file goes. */
+/* Nobody tells when the file goes, but the front's end is seen. */
 static void wait_while(const char *root, const char *name)
 {
     _cleanup_(freep) char *path = format_new("%s/%s", root, name);
+    struct pollfd front = {.fd = HELPER_FD};
 
     while (path && access(path, F_OK) == 0)
-        (void)poll(NULL, 0, 10);
+        if (poll(&front, 1, 10) > 0)
+            exit(0);
 }
 
 static struct one *find(const char *uuid)
