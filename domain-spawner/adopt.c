@@ -87,6 +87,7 @@ static int adopt_one(struct spawner *s, struct domain *d)
     struct helper_request rq = {.type = HELPER_ADOPT};
     int r = life_spec(s, d, &rq.spec);
 
+    rq.spec.starting = d->starting && d->state == STATE_TRANSIENT;
     r = r ? r : helper_link_tell(s, &rq);
     if (r)
         return r;

@@ -102,7 +102,7 @@ static int adopt_found(struct backend *b, const struct domain_spec *spec, const 
 
     if (!d)
         return -ENOMEM;
-    d->adopted = true;
+    d->adopted = !spec->starting;
     d->domid = info->domid;
     *ret = d;
     if (spec->disposable || !info->cpu_time) {

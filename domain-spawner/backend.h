@@ -28,13 +28,14 @@ struct domain_spec {
     char uuid[DOMAIN_UUID_SIZE];
     char type[DOMAIN_NAME_SIZE]; /* the class: AppVM, DispVM … */
     char default_user[DOMAIN_NAME_SIZE];
-    bool disposable;                  /* its private volume is new, and vanishes with it */
-    bool networked;                   /* netvm is set */
-    uint32_t netvm;                   /* Xen: domid of the netvm, if networked */
-    uint32_t memory_mib;              /* at start */
-    uint32_t maxmem_mib;              /* 0: no balancing */
-    uint32_t vcpus;                   /* at least 1 */
-    uint32_t start_seconds;           /* qrexec_timeout: from create to the agent's answer */
+    bool starting;          /* adopt: its agent never answered, and must in time, as after create */
+    bool disposable;        /* its private volume is new, and vanishes with it */
+    bool networked;         /* netvm is set */
+    uint32_t netvm;         /* Xen: domid of the netvm, if networked */
+    uint32_t memory_mib;    /* at start */
+    uint32_t maxmem_mib;    /* 0: no balancing */
+    uint32_t vcpus;         /* at least 1 */
+    uint32_t start_seconds; /* qrexec_timeout: from create to the agent's answer */
     char home[DOMAIN_PATH_SIZE];      /* local: /home/user; made if missing, 0700 */
     char home_from[DOMAIN_PATH_SIZE]; /* local: whose copy a disposable's home is; may be missing */
     char kernel[DOMAIN_PATH_SIZE], ramdisk[DOMAIN_PATH_SIZE]; /* Xen */
@@ -91,8 +92,9 @@ struct backend_ops {
                   uint32_t *ret_domid);
     /*
      * NULL: domains end with this process. Else they outlive it, and this makes one that runs from
-     * before ours again, as if created: events->running, then ->gone. A disposable, and one that
-     * never ran a moment, is ended instead: ->gone. BACKEND_E_UNKNOWN: no domain has that uuid.
+     * before ours again, as if created: events->running, then ->gone; one that is starting may
+     * fail to, too: ->start_failed. A disposable, and one that never ran a moment, is ended
+     * instead: ->gone. BACKEND_E_UNKNOWN: no domain has that uuid.
      */
     int (*adopt)(struct backend *b, const struct domain_spec *spec, struct backend_domain **ret,
                  uint32_t *ret_domid, bool *ret_paused);

@@ -58,6 +58,7 @@ struct domain {
         uint64_t memory_kib, maxmem_kib, cpu_ns, at; /* at: clock_ms(); 0: never asked */
     } now, before;
     uint64_t made_at;  /* clock_ms() of a disposable's creation by this process */
+    bool starting;     /* asked for, and its agent has not answered yet */
     bool ever_started; /* since this process knows it */
     bool found;        /* a new helper sees it, and does not have it yet */
 };

@@ -111,6 +111,7 @@ static const struct field create_fields[] = {
     {"uuid", FIELD_TEXT, SPEC(uuid), .ok = helper_uuid_ok},
     {"type", FIELD_TEXT, SPEC(type), .ok = helper_name_ok},
     {"default_user", FIELD_TEXT, SPEC(default_user), .ok = helper_user_ok},
+    {"starting", FIELD_BOOL, SPEC(starting)},
     {"disposable", FIELD_BOOL, SPEC(disposable)},
     {"networked", FIELD_BOOL, SPEC(networked)},
     {"netvm", FIELD_U32, SPEC(netvm), .most = DOMAIN_NUMBER_MAX},

@@ -25,12 +25,15 @@
  * its hello, and the front names those that are its own:
  *
  *   helper: {"message":"found","uuid":U}
- *   front:  {"request":"adopt","id":4,"uuid":U,…}        create's fields
+ *   front:  {"request":"adopt","id":4,"uuid":U,…}        create's fields; "starting":true if its
+ *                                                        agent has not answered ever
  *   helper: {"message":"answer","id":4,"domid":1}        it lives, "paused":true if it does not run
  *   helper: {"message":"running","uuid":U,"domid":1}     its agent has answered a new daemon
  *
- * "error" instead: no domain has that uuid, so it ended unseen. A disposable is not adopted but
- * ended: the same answer, then "gone". No domain is touched whose uuid the front does not name.
+ * One that is starting may end in "start-failed", as after create; others are not ended for their
+ * agent's silence. "error" instead of an answer: no domain has that uuid, so it ended unseen. A
+ * disposable is not adopted but ended: the same answer, then "gone". No domain is touched whose
+ * uuid the front does not name.
  *
  * The helper believes nothing: each field is checked here as if a stranger had sent it. An unknown
  * field, a second one of a name, a missing one: refused.

@@ -111,7 +111,7 @@ static int start_after(struct spawner *s, struct domain *d, struct refusal *refu
     if (r)
         return r;
     d->create_id = 0;
-    d->ever_started = true;
+    d->starting = d->ever_started = true;
     spawner_event(s, d->name, "domain-pre-start", guid);
     life_set_state(s, d, STATE_TRANSIENT);
     if (netvm && netvm->state == STATE_TRANSIENT)
@@ -163,6 +163,7 @@ void life_running(struct spawner *s, struct domain *d, uint32_t domid)
     static const char *const guid[] = {"start_guid", "True", NULL};
 
     d->domid = domid;
+    d->starting = false;
     if (!d->start_time) /* else it was adopted */
         d->start_time = (int64_t)time(NULL);
     if (d->state != STATE_TRANSIENT) {
@@ -194,6 +195,7 @@ void life_down(struct spawner *s, struct domain *d, enum domain_state state, con
     snprintf(name, sizeof(name), "%s", d->name);
     d->domid = 0;
     d->start_time = 0;
+    d->starting = false;
     d->create_id = d->asked_id = d->stats_id = 0;
     d->now = d->before = (struct domain_figures){0};
     life_set_state(s, d, state);

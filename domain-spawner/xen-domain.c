@@ -1,8 +1,8 @@
 /*
  * What a domain of the Xen backend is doing: see xen-domain.h.
  *
- * One that outlived an earlier helper is adopted: it is in state "agent" again, but as it ran
- * before, it is never ended for its agent's silence.
+ * One that outlived an earlier helper is adopted: it is in state "agent" again. If its agent had
+ * answered before, it is never ended for its silence; else its start goes on, with a new deadline.
  */
 #include "domain-spawner/xen-domain.h"
 

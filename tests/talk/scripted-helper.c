@@ -144,7 +144,8 @@ static void log_request(const struct helper_request *rq, const struct one *d)
     static const char *const names[] = {"create",  "shutdown", "destroy", "pause",
                                         "unpause", "stats",    "adopt"};
 
-    fprintf(log_file, "%s %s\n", names[rq->type], d ? d->name : rq->spec.name);
+    fprintf(log_file, "%s %s%s\n", names[rq->type], d ? d->name : rq->spec.name,
+            rq->spec.starting ? " starting" : "");
     fflush(log_file);
 }
 

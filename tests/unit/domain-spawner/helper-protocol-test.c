@@ -19,6 +19,7 @@ static struct helper_request good_create(void)
                                             .maxmem_mib = 4000,
                                             .vcpus = 2,
                                             .start_seconds = 60,
+                                            .starting = true,
                                             .home = "/var/lib/qubes/homes/work",
                                             .kernelopts = "root=/dev/xvda \"quiet\"",
                                             .virt_mode = "pv"}};
