@@ -30,7 +30,7 @@ int helper_link_tell(struct spawner *s, struct helper_request *rq)
     rq->id = ++s->last_id;
     r = helper_request_format(rq, &text, &n);
     if (!r && send(s->helper.fd, text, n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-        r = -errno;
+        r = errno == EPIPE || errno == ECONNRESET ? -ENOTCONN : -errno;
     return r;
 }
 

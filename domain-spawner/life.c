@@ -229,6 +229,14 @@ static int failed(const struct domain *d, const char *what, int r, struct refusa
                   r == -ENOTCONN ? "the backend is not there" : strerror(-r));
 }
 
+/* Where it outlives the helper, the next one is told how it is to end (adopt.c). */
+static int ask_end(struct spawner *s, const struct domain *d, enum helper_request_type type)
+{
+    int r = life_ask(s, d, type, NULL);
+
+    return r == -ENOTCONN && s->outlive ? 0 : r;
+}
+
 int life_shutdown(struct spawner *s, struct domain *d, bool force, struct refusal *refusal)
 {
     const char *const pairs[] = {"force", force ? "True" : "False", NULL};
@@ -239,7 +247,7 @@ int life_shutdown(struct spawner *s, struct domain *d, bool force, struct refusa
     spawner_event(s, d->name, "domain-pre-shutdown", pairs);
     if (d->state == STATE_PAUSED)
         (void)life_ask(s, d, HELPER_UNPAUSE, NULL); /* it could not obey */
-    r = life_ask(s, d, HELPER_SHUTDOWN, NULL);
+    r = ask_end(s, d, HELPER_SHUTDOWN);
     if (r)
         return failed(d, "shut down", r, refusal);
     if (d->state != STATE_DYING)
@@ -255,7 +263,7 @@ int life_kill(struct spawner *s, struct domain *d, struct refusal *refusal)
         life_down(s, d, STATE_HALTED, "it was killed");
         return 0;
     }
-    r = life_ask(s, d, HELPER_DESTROY, NULL);
+    r = ask_end(s, d, HELPER_DESTROY);
     if (r)
         return failed(d, "killed", r, refusal);
     life_set_state(s, d, STATE_DYING);

@@ -169,7 +169,10 @@ void adopt_begin(struct spawner *s);
 int helper_link_start(struct spawner *s);
 /* The helper's end of file ends all domains; the loop is left when it has ended. */
 void helper_link_stop(struct spawner *s);
-/* Sends, never waits; the answer comes to life_answer() with rq->id. */
+/*
+ * Sends, never waits; the answer comes to life_answer() with rq->id. -ENOTCONN: there is no helper;
+ * -EAGAIN: it reads too slowly.
+ */
 int helper_link_tell(struct spawner *s, struct helper_request *rq);
 
 #endif

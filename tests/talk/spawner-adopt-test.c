@@ -118,12 +118,24 @@ static void adopted(const struct stage *s, const char *name)
     assert_int_equal(stage_helper_times(s, line), 1);
 }
 
+#define EVENT(subject, event, pairs) "1\0" subject "\0" event "\0" pairs
+
+static void expect_event(int fd, const void *bytes, size_t n, const char *but)
+{
+    struct bytes b;
+
+    stage_read_until(fd, &b, bytes, n);
+    if (but && memmem(b.data, b.len, but, strlen(but)))
+        fail_msg("the event %s came", but);
+}
+#define EXPECT_EVENT(fd, text) expect_event(fd, text, sizeof(text), NULL)
+
 static void what_outlives_the_helper_runs_on_but_disposables(void **state)
 {
     char name[32], since[128];
     struct stage s;
     struct bytes b;
-    int fd;
+    int fd, stream;
 
     (void)state;
     outliving_begin(&s);
@@ -132,6 +144,8 @@ static void what_outlives_the_helper_runs_on_but_disposables(void **state)
                             stage_call(&s, WORK("admin.vm.property.Get+start_time"), "") + 2),
                      0);
     poll(NULL, 0, 1100); /* it counts seconds */
+    stream = stage_send(&s, false, DOM0("admin.Events+"), "", true);
+    EXPECT_EVENT(stream, EVENT("", "connection-established", ""));
     kill_helper(&s);
     adopted(&s, "work");
     adopted(&s, name);
@@ -141,6 +155,9 @@ static void what_outlives_the_helper_runs_on_but_disposables(void **state)
     stage_listed(&s, "idle class=AppVM state=Halted", true);
     stage_expect(&s, WORK("admin.vm.property.Get+start_time"), "", since);
     assert_int_equal(living(&s), 1);
+    expect_event(stream, EVENT("", "domain-delete", "vm\0"),
+                 sizeof(EVENT("", "domain-delete", "vm\0")) - 1, "start-failed");
+    close(stream);
     /* and it is the new helper's as it was the old one's */
     stage_expect(&s, WORK("admin.vm.Kill+"), "", "");
     stage_helper_did(&s, "destroy work");
@@ -419,6 +436,30 @@ static void one_that_waits_for_its_netvm_waits_on(void **state)
     stage_end(&s);
 }
 
+static void a_disposable_that_waits_for_its_netvm_waits_on(void **state)
+{
+    char name[32], line[64];
+    struct stage s;
+    struct bytes b;
+    int fd;
+
+    (void)state;
+    outliving_begin(&s);
+    with_net(&s, "slow-net");
+    stage_expect(&s, "admin.vm.property.Set+netvm dom0 name dvm", "slow-net", "");
+    fd = stage_send(&s, true, "internal.LeaseDisposable+ dom0 name dvm", "\n", false);
+    stage_helper_did(&s, "create slow-net");
+    kill_helper(&s);
+    stage_read_until(fd, &b, "\n", 1);
+    assert_memory_equal(b.data, "0", 2);
+    assert_int_equal(sscanf(b.data + 2, "%31s", name), 1);
+    assert_int_equal(format(line, sizeof(line), "create %s", name), 0);
+    assert_int_equal(stage_helper_times(&s, line), 1);
+    close(fd);
+    stage_listed(&s, "disp", false);
+    stage_end(&s);
+}
+
 static void one_whose_netvm_is_lost_does_not_start(void **state)
 {
     struct stage s;
@@ -508,6 +549,50 @@ static void how_it_was_to_end_is_said_again(void **state)
     assert_int_equal(stage_helper_times(&s, "shutdown stubborn"), 2);
     stage_listed(&s, "stubborn class=AppVM state=Halting", true);
     stage_listed(&s, "work class=AppVM state=Halted", true);
+    stage_end(&s);
+}
+
+/* A helper that ends soon is started again later each time. */
+static void begin_a_gap(const struct stage *s)
+{
+    kill_helper(s);
+    stage_helper_did(s, "adopt work");
+    kill_helper(s);
+    kill(stage_helper(s), SIGKILL);
+}
+
+static void without_a_helper_the_next_one_is_told_how_it_is_to_end(void **state)
+{
+    struct stage s;
+    int fd;
+
+    (void)state;
+    outliving_begin(&s);
+    stage_create(&s, "obeys");
+    stage_expect(&s, for_vm("admin.vm.Start", "obeys"), "", "");
+    begin_a_gap(&s);
+    fd = stage_send(&s, false, WORK("admin.vm.Kill+"), "", true);
+    stage_listed(&s, "work class=AppVM state=Dying", true);
+    stage_expect(&s, "admin.vm.Shutdown+wait dom0 name obeys", "", "");
+    expect_done(fd);
+    stage_helper_did(&s, "destroy work");
+    stage_helper_did(&s, "shutdown obeys");
+    stage_listed(&s, "work class=AppVM state=Halted", true);
+    stage_listed(&s, "obeys class=AppVM state=Halted", true);
+    assert_int_equal(living(&s), 0);
+    stage_end(&s);
+}
+
+static void without_a_helper_a_start_is_refused(void **state)
+{
+    struct stage s;
+
+    (void)state;
+    outliving_begin(&s);
+    begin_a_gap(&s);
+    expect_failed(stage_send(&s, false, for_vm("admin.vm.Start", "idle"), "", true),
+                  "the backend "); /* is not there, or has ended meanwhile */
+    stage_listed(&s, "idle class=AppVM state=Halted", true);
     stage_end(&s);
 }
 
@@ -603,18 +688,6 @@ static void many_are_taken_over_by_and_by(void **state)
     stage_listed(&s, "many0 class=AppVM state=Running", true);
     stage_end(&s);
 }
-
-#define EVENT(subject, event, pairs) "1\0" subject "\0" event "\0" pairs
-
-static void expect_event(int fd, const void *bytes, size_t n, const char *but)
-{
-    struct bytes b;
-
-    stage_read_until(fd, &b, bytes, n);
-    if (but && memmem(b.data, b.len, but, strlen(but)))
-        fail_msg("the event %s came", but);
-}
-#define EXPECT_EVENT(fd, text) expect_event(fd, text, sizeof(text), NULL)
 
 static void a_start_that_is_given_up_is_told(void **state)
 {
@@ -723,10 +796,13 @@ int main(void)
         cmocka_unit_test(a_half_made_domain_is_ended_and_its_start_has_failed),
         cmocka_unit_test(a_start_that_left_nothing_has_failed),
         cmocka_unit_test(one_that_waits_for_its_netvm_waits_on),
+        cmocka_unit_test(a_disposable_that_waits_for_its_netvm_waits_on),
         cmocka_unit_test(one_whose_netvm_is_lost_does_not_start),
         cmocka_unit_test(a_start_before_the_hello_is_done_once),
         cmocka_unit_test(what_was_asked_for_before_the_hello_is_not_missing),
         cmocka_unit_test(how_it_was_to_end_is_said_again),
+        cmocka_unit_test(without_a_helper_the_next_one_is_told_how_it_is_to_end),
+        cmocka_unit_test(without_a_helper_a_start_is_refused),
         cmocka_unit_test(one_that_is_paused_is_adopted_so),
         cmocka_unit_test(one_that_is_paused_ends_all_the_same),
         cmocka_unit_test(what_nobody_will_answer_is_answered_at_once),
