@@ -50,7 +50,6 @@ static void wait_for_next(struct spawner *s, struct domain *d)
 
 void adopt_wait(struct spawner *s)
 {
-    timer_stop(&s->adopt);
     for (size_t i = s->domains.n; i-- > 0;) {
         struct domain *d = i < s->domains.n ? s->domains.list[i] : NULL;
 
@@ -59,7 +58,6 @@ void adopt_wait(struct spawner *s)
         d->found = false;
         if (!is_up(d))
             continue;
-        d->asked_id = d->stats_id = 0;
         server_domain_reached(s, d->name, WAIT_PAUSE, ENDED);
         server_domain_reached(s, d->name, WAIT_STATS, NULL);
         wait_for_next(s, d);

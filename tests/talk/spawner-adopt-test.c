@@ -661,22 +661,51 @@ static void what_nobody_will_answer_is_answered_at_once(void **state)
 
 #define MANY 400
 
-/* More than the socket to the helper takes at once. */
+/* More than the socket to the helper takes at once, and a new one that reads none of it. */
+static void many_begin(struct stage *s)
+{
+    char name[32];
+
+    outliving_begin(s);
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(format(name, sizeof(name), "many%d", i), 0);
+        stage_create(s, name);
+        stage_expect(s, for_vm("admin.vm.Start", name), "", "");
+    }
+    put_file(s, "deaf");
+    kill_helper(s);
+    poll(NULL, 0, 200); /* until no more goes into the socket */
+}
+
+static void what_one_helper_saw_is_not_taken_over_by_the_next(void **state)
+{
+    char name[32];
+    struct stage s;
+    pid_t deaf;
+
+    (void)state;
+    many_begin(&s);
+    put_file(&s, "living"); /* they all go */
+    deaf = stage_helper(&s);
+    kill(deaf, SIGSTOP);
+    remove_file(&s, "deaf");
+    kill(deaf, SIGKILL);
+    stage_listed(&s, "class=AppVM state=Running", false);
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(format(name, sizeof(name), "adopt many%d", i), 0);
+        assert_int_equal(stage_helper_times(&s, name), 0);
+    }
+    stage_expect(&s, for_vm("admin.vm.Start", "many0"), "", "");
+    stage_end(&s);
+}
+
 static void many_are_taken_over_by_and_by(void **state)
 {
     char name[32];
     struct stage s;
 
     (void)state;
-    outliving_begin(&s);
-    for (int i = 0; i < MANY; i++) {
-        assert_int_equal(format(name, sizeof(name), "many%d", i), 0);
-        stage_create(&s, name);
-        stage_expect(&s, for_vm("admin.vm.Start", name), "", "");
-    }
-    put_file(&s, "deaf");
-    kill_helper(&s);
-    poll(NULL, 0, 200); /* until no more goes into the socket */
+    many_begin(&s);
     remove_file(&s, "deaf");
     for (int i = 0; i < MANY; i++) {
         assert_int_equal(format(name, sizeof(name), "many%d", i), 0);
@@ -807,6 +836,7 @@ int main(void)
         cmocka_unit_test(one_that_is_paused_ends_all_the_same),
         cmocka_unit_test(what_nobody_will_answer_is_answered_at_once),
         cmocka_unit_test(many_are_taken_over_by_and_by),
+        cmocka_unit_test(what_one_helper_saw_is_not_taken_over_by_the_next),
         cmocka_unit_test(a_start_that_is_given_up_is_told),
         cmocka_unit_test(a_helpers_end_is_nothing_to_what_does_not_run),
         cmocka_unit_test(what_ends_with_the_helper_had_not_failed_to_start),
