@@ -255,6 +255,8 @@ static void call_outlives_daemon_and_is_not_reported_to_the_next(void **state)
     close(listener);
     close_fd(&world.daemon);
     daemon_connect(&world, 4);
+    send_word("held.7.513"); /* others' */
+    send_word("held.0.514");
     message_send(fd, DATA_STDIN, "late", 4);
     message_expect(fd, DATA_STDOUT, &m);
     assert_memory_equal(m.body, "late", 4);
