@@ -78,6 +78,16 @@ static int dial(const char *path)
     return fd;
 }
 
+/* The agent makes it once it has read the hello. */
+static void wait_for_socket(const struct world *w)
+{
+    uint64_t deadline = clock_ms() + WAIT_MS;
+
+    while (access(w->agent_socket, F_OK) < 0 && deadline_left(deadline) > 0)
+        (void)poll(NULL, 0, 5);
+    assert_int_equal(access(w->agent_socket, F_OK), 0);
+}
+
 int daemon_connect(struct world *w, uint32_t version)
 {
     unsigned char hello[4];
@@ -92,6 +102,8 @@ int daemon_connect(struct world *w, uint32_t version)
     put_u32(hello, version);
     if (version)
         message_send(w->daemon, HELLO, hello, 4);
+    if (version >= 2)
+        wait_for_socket(w);
     return w->daemon;
 }
 
