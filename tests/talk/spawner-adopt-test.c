@@ -123,6 +123,28 @@ static void a_name_is_free_once_its_disposable_is_known_to_be_gone(void **state)
     stage_end(&s);
 }
 
+static void a_name_is_held_until_its_disposable_is_seen_to_end(void **state)
+{
+    char name[32];
+    struct stage s;
+    int fd;
+
+    (void)state;
+    outliving_begin(&s);
+    fd = stage_lease(&s, name);
+    kill_both(&s);
+    close(fd);
+    put_file(&s, "deaf"); /* it does not come to end it */
+    stage_run(&s);
+    stage_listed(&s, "class=DispVM state=Dying", true);
+    assert_true(journal_holds_one(&s));
+    remove_file(&s, "deaf");
+    adopted(&s, name);
+    stage_listed(&s, "disp", false);
+    assert_false(journal_holds_one(&s));
+    stage_end(&s);
+}
+
 /* One whose start takes for ever; the connection asks for its lease. */
 static int begin_disposable(const struct stage *s, char name[static 32])
 {
@@ -269,6 +291,8 @@ static void many_begin(struct stage *s)
     char name[32];
 
     outliving_begin(s);
+    stage_create(s, "a-half"); /* the first of all */
+    stage_expect(s, for_vm("admin.vm.Start", "a-half"), "", "");
     for (int i = 0; i < MANY; i++) {
         assert_int_equal(format(name, sizeof(name), "many%d", i), 0);
         stage_create(s, name);
@@ -317,6 +341,8 @@ static void many_are_taken_over_by_and_by(void **state)
     stage_listed(&s, "state=Transient", false);
     stage_listed(&s, "state=Paused", false);
     stage_listed(&s, "many0 class=AppVM state=Running", true);
+    adopted(&s, "a-half"); /* not again, though it ended before the last was taken over */
+    stage_listed(&s, "a-half class=AppVM state=Halted", true);
     stage_end(&s);
 }
 
@@ -393,6 +419,7 @@ int main(void)
         cmocka_unit_test(what_went_while_no_helper_was_there_is_down),
         cmocka_unit_test(a_new_spawner_finds_what_the_old_one_made),
         cmocka_unit_test(a_name_is_free_once_its_disposable_is_known_to_be_gone),
+        cmocka_unit_test(a_name_is_held_until_its_disposable_is_seen_to_end),
         cmocka_unit_test(a_disposable_in_the_making_is_ended_by_the_next_helper),
         cmocka_unit_test(a_disposable_that_was_not_there_yet_is_gone),
         cmocka_unit_test(a_disposable_in_the_making_is_found_by_a_new_spawner),
