@@ -44,11 +44,17 @@ static void what_outlives_the_helper_runs_on_but_disposables(void **state)
 static void what_went_while_no_helper_was_there_is_down(void **state)
 {
     struct stage s;
+    int stream;
 
     (void)state;
     outliving_begin(&s);
+    stream = stage_send(&s, false, WORK("admin.Events+"), "", true);
+    EXPECT_EVENT(stream, EVENT("", "connection-established", ""));
     put_file(&s, "living");
     kill_helper(&s);
+    expect_event(stream, EVENT("work", "domain-shutdown", ""),
+                 sizeof(EVENT("work", "domain-shutdown", "")), "start-failed"); /* it had run */
+    close(stream);
     stage_listed(&s, "work class=AppVM state=Halted", true);
     assert_int_equal(stage_helper_times(&s, "adopt work"), 0);
     stage_expect(&s, WORK("admin.vm.Start+"), "", "");
