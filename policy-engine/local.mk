@@ -8,6 +8,7 @@ noinst_LTLIBRARIES += %D%/lib/libpolicy.la
 	%D%/lib/load.c %D%/lib/match.c %D%/lib/match.h %D%/lib/names.c %D%/lib/names.h %D%/lib/policy.c \
 	%D%/lib/policy.h %D%/lib/regex.c %D%/lib/regex.h %D%/lib/rule-parse.c %D%/lib/rules.h \
 	%D%/lib/token.c %D%/lib/token.h
+%C%_lib_libpolicy_la_SOURCES += %D%/lib/lint-ask.c %D%/lib/lint-services.c
 %C%_lib_libpolicy_la_CFLAGS = $(AM_CFLAGS) $(PCRE2_CFLAGS)
 %C%_lib_libpolicy_la_LIBADD = $(PCRE2_LIBS)
 
@@ -15,6 +16,11 @@ bin_PROGRAMS += %D%/qrexec-policy
 %C%_qrexec_policy_SOURCES = \
 	%D%/cmd-eval.c %D%/cmd-explain.c %D%/cmd-lint.c %D%/cmd-list.c %D%/domains-file.c %D%/domains-file.h \
 	%D%/policy-cli.h %D%/qrexec-policy.c %D%/system-info.c %D%/system-info.h
+%C%_qrexec_policy_SOURCES += \
+	%D%/cli-load.c %D%/cmd-convert.c %D%/cmd-coverage.c %D%/cmd-graph.c %D%/cmd-lint-syntax.c %D%/cmd-test.c \
+	%D%/convert.c %D%/convert.h %D%/convert-files.c %D%/convert-files.h %D%/convert-lines.c %D%/convert-lines.h \
+	%D%/coverage.c %D%/coverage.h %D%/verdict-compare.c %D%/verdict-compare.h \
+	%D%/decision-records.c %D%/decision-records.h %D%/expectations.c %D%/expectations.h %D%/sweep.c %D%/sweep.h
 %C%_qrexec_policy_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_qrexec_policy_LDADD = %D%/lib/libpolicy.la libqrexec/libbase.la $(JANSSON_LIBS)
 

@@ -1,6 +1,7 @@
 /*
  * qrexec-policy: questions about the policy. A first word that is no command is a domain: then it
- * is the old form "SOURCE TARGET SERVICE[+ARG]" of qrexec-policy-exec.
+ * is the old form "SOURCE TARGET SERVICE[+ARG]" of qrexec-policy-exec. By the name of an older
+ * tool it is that tool.
  */
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
@@ -23,6 +24,16 @@ static const struct command {
     {"explain", cmd_explain, "why a call is allowed or refused, and what would allow it"},
     {"lint", cmd_lint, "what in the files is wrong, or surely not meant"},
     {"list", cmd_list, "the rules in order of evaluation"},
+    {"test", cmd_test, "[ext] files of expected verdicts, checked"},
+    {"coverage", cmd_coverage, "[ext] rules that no test, or no call of the log, used"},
+    {"graph", cmd_graph, "who may call whom, for Graphviz"},
+    {"convert", cmd_convert, "the files of R4.0 into lines of today, with the same verdicts"},
+};
+
+static const struct command names[] = {
+    {"qrexec-policy-graph", cmd_graph, ""},
+    {"qrexec-legacy-convert", cmd_convert, ""},
+    {"qubes-policy-lint", cmd_lint_syntax, ""},
 };
 
 static int usage(FILE *f, int code)
@@ -30,25 +41,46 @@ static int usage(FILE *f, int code)
     fprintf(f, "usage: qrexec-policy COMMAND ...\n       qrexec-policy SOURCE TARGET "
                "SERVICE[+ARGUMENT]\n");
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-        fprintf(f, "  %-8s %s\n", commands[i].name, commands[i].what);
+        fprintf(f, "  %-9s %s\n", commands[i].name, commands[i].what);
     return code;
+}
+
+/* One list for getopt: what all commands take, and what this one does. */
+static const struct option *join(struct option all[static CLI_LONGS_MAX],
+                                 const struct cli_more *more)
+{
+    static const struct option common[] = {{"policy-dir", required_argument, NULL, 'p'},
+                                           {"legacy-dir", required_argument, NULL, 'l'},
+                                           {"domains", required_argument, NULL, 'd'},
+                                           {"batch", no_argument, NULL, 'b'},
+                                           {"help", no_argument, NULL, 'h'}};
+    size_t n = ARRAY_SIZE(common);
+
+    memcpy(all, common, sizeof(common));
+    for (size_t i = 0; more && more->longs[i].name && n < CLI_LONGS_MAX - 1; i++)
+        all[n++] = more->longs[i];
+    all[n] = (struct option){0};
+    return all;
 }
 
 int cli_options(int argc, char **argv, struct cli *c, const char *text)
 {
-    static const struct option longs[] = {{"policy-dir", required_argument, NULL, 'p'},
-                                          {"legacy-dir", required_argument, NULL, 'l'},
-                                          {"domains", required_argument, NULL, 'd'},
-                                          {"format", required_argument, NULL, 'f'},
-                                          {"batch", no_argument, NULL, 'b'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
+    return cli_options_more(argc, argv, c, text, NULL);
+}
+
+int cli_options_more(int argc, char **argv, struct cli *c, const char *text,
+                     const struct cli_more *more)
+{
+    struct option all[CLI_LONGS_MAX];
+    const struct option *longs = join(all, more);
     size_t n = 0;
     int o;
 
-    while ((o = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
+    while ((o = getopt_long(argc, argv, more && more->words ? "-h" : "h", longs, NULL)) != -1) {
+        bool own = o == 1 || o >= CLI_OWN;
+
         if (o == 'h' || o == '?' || (o == 'p' && n == CLI_DIRS_MAX) ||
-            (o == 'f' && !str_equal(optarg, "gcc"))) {
+            (own && !more->on_option(more->user, o, optarg))) {
             fprintf(o == 'h' ? stdout : stderr, "usage: qrexec-policy %s\n", text);
             return o == 'h' ? CLI_END : 2;
         }
@@ -58,9 +90,7 @@ int cli_options(int argc, char **argv, struct cli *c, const char *text)
             c->legacy_dir = optarg;
         else if (o == 'd')
             c->domains_file = optarg;
-        else if (o == 'f')
-            c->gcc = true;
-        else
+        else if (o == 'b')
             c->batch = true;
     }
     if (!n && (path_get(c->default_dirs[0], "/run/qubes/policy.d") ||
@@ -102,15 +132,26 @@ int cli_domains(const struct cli *c, struct policy_domains **ret)
     return r ? 1 : 0;
 }
 
-static int run(size_t i, int argc, char **argv)
+static int run(const struct command *c, int argc, char **argv)
 {
-    int r = commands[i].run(argc, argv);
+    int r = c->run(argc, argv);
 
     return r == CLI_END ? 0 : r;
 }
 
+static const struct command *find(const struct command *list, size_t n, const char *name)
+{
+    const char *slash = strrchr(name, '/');
+
+    for (size_t i = 0; i < n; i++)
+        if (str_equal(slash ? slash + 1 : name, list[i].name))
+            return &list[i];
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
+    const struct command *c;
     char path[PATH_SIZE];
     int r = fd_open_standard();
 
@@ -122,13 +163,16 @@ int main(int argc, char **argv)
         log_error("cannot start: %s (QREXEC_ROOT must be an absolute path)", strerror(-r));
         return 1;
     }
+    c = find(names, ARRAY_SIZE(names), argc ? argv[0] : "");
+    if (c)
+        return run(c, argc, argv);
     if (argc < 2)
         return usage(stderr, 2);
     if (str_equal(argv[1], "--help") || str_equal(argv[1], "-h"))
         return usage(stdout, 0);
-    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-        if (str_equal(argv[1], commands[i].name))
-            return run(i, argc - 1, argv + 1);
+    c = strchr(argv[1], '/') ? NULL : find(commands, ARRAY_SIZE(commands), argv[1]);
+    if (c)
+        return run(c, argc - 1, argv + 1);
     if (path_program(path, PATH_BIN, "qrexec-policy-exec") == 0)
         execv(path, argv);
     log_error("\"%s\" is no command, and %s cannot be run: %s", argv[1], path, strerror(errno));

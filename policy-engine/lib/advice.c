@@ -74,8 +74,7 @@ void tell_reason(struct text *t, const struct policy_request *q, const struct po
 
 #define NAME_LONG 64
 
-/* Edits from a to b, at most 3. */
-static size_t distance(const char *a, const char *b)
+size_t name_distance(const char *a, const char *b)
 {
     size_t row[NAME_LONG + 1], n = strlen(a), m = strlen(b);
 
@@ -104,7 +103,7 @@ const char *similar_domain(const struct policy_domains *d, const char *name)
     const char *found = NULL;
 
     for (size_t i = 0; i < d->n; i++) {
-        size_t n = distance(name, d->list[i].name);
+        size_t n = name_distance(name, d->list[i].name);
 
         if (n < best) {
             best = n;

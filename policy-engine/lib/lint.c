@@ -213,6 +213,8 @@ int policy_lint(const struct policy *p, const struct policy_domains *d, struct p
 
     for (size_t i = 0; !e && i < p->n; i++)
         e = lint_rule(&l, &p->rules[i]);
+    if (!e)
+        e = lint_ask(&l);
     if (!e && d)
         e = lint_network(&l);
     text_deinit(&l.text);

@@ -15,6 +15,8 @@ struct lint {
 
 /* Adds l->text as a finding of this rule, and empties it. */
 int lint_add(struct lint *l, const struct rule *r);
+/* ask rules that can never offer anything. */
+int lint_ask(struct lint *l);
 /* Domains without network that a rule gives one, through a disposable. */
 int lint_network(struct lint *l);
 

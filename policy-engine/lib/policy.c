@@ -59,7 +59,7 @@ void policy_get_rule(const struct policy *p, size_t n, struct policy_rule_view *
         .service = rule_text(p, r->service),
         .argument = rule_text(p, r->argument),
         .source = rule_text(p, r->source),
-        .target = rule_text(p, r->target),
+        .target = rule_text(p, r->target_spelled),
         .action = actions[r->action],
         .redirect = rule_text(p, r->redirect),
         .default_target = rule_text(p, r->default_target),

@@ -228,6 +228,13 @@ struct policy_findings {
 /* d may be NULL: names and types are not checked then. */
 int policy_lint(const struct policy *p, const struct policy_domains *d,
                 struct policy_findings *ret);
+/*
+ * Adds to what was found: rules for services that are not known, where one that is known has nearly
+ * that name. known: services that are installed; those of the field, and those that the shipped
+ * files 9?-… name, are known without.
+ */
+int policy_lint_services(const struct policy *p, const char *const *known, size_t n,
+                         struct policy_findings *f);
 /* Every error of every file, where policy_load() stops at the first. */
 int policy_lint_errors(const struct policy_source *source, struct policy_findings *ret);
 void policy_findings_deinit(struct policy_findings *f);

@@ -1,0 +1,30 @@
+/* Loading the policy for a command, and taking a call's words apart. */
+#include "libqrexec/base/log.h"
+#include "libqrexec/base/util.h"
+#include "policy-engine/policy-cli.h"
+
+int cli_load(const struct cli *c, struct policy **ret)
+{
+    _cleanup_(policy_error_deinit) struct policy_error error = {0};
+    struct policy_source source = cli_source(c);
+    int r = policy_load(&source, ret, &error);
+
+    if (r > 0)
+        log_error("the policy does not load, so every call is denied: %s:%u: %s", error.file,
+                  error.line, error.text);
+    if (r < 0)
+        log_error("cannot read the policy: %s", strerror(-r));
+    return r ? 2 : 0;
+}
+
+bool cli_split_service(char *service, char **ret_argument)
+{
+    char *plus = strchr(service, '+'), *argument = strdup(plus ? plus : "+");
+
+    if (!argument)
+        return false;
+    if (plus)
+        *plus = 0;
+    *ret_argument = argument;
+    return true;
+}
