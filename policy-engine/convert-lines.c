@@ -65,10 +65,17 @@ static bool is_shadowed(const struct convert_rule *rules, size_t at)
     return false;
 }
 
+/* A deny of calls to dom0, and a rule that neither matches one nor offers it. */
+static bool is_apart(const struct policy_rule_view *deny, const struct policy_rule_view *later)
+{
+    return is_dom0_word(deny->target) && token_covers("@anyvm", later->target) &&
+           (!later->redirect || !is_dom0_word(later->redirect));
+}
+
 /* 1: it denies all that the deny does; 0: it does not matter; -1: it may allow some of that. */
 static int meets(const struct policy_rule_view *deny, const struct policy_rule_view *later)
 {
-    if (!may_meet(deny, later))
+    if (!may_meet(deny, later) || is_apart(deny, later))
         return 0;
     if (!is_loud_deny(later))
         return -1;

@@ -66,6 +66,15 @@ tests_unit_policy_engine_lib_memory_test_LDFLAGS = -Wl,--wrap=malloc,--wrap=call
 check_PROGRAMS += $(POLICY_TESTS)
 TESTS += $(POLICY_TESTS)
 
+# the tools around a policy
+check_PROGRAMS += tests/unit/policy-engine/convert-lines-test
+TESTS += tests/unit/policy-engine/convert-lines-test
+tests_unit_policy_engine_convert_lines_test_SOURCES = tests/unit/policy-engine/convert-lines-test.c \
+	%D%/convert-lines.c %D%/convert-lines.h
+tests_unit_policy_engine_convert_lines_test_LDADD = $(POLICY_TESTS_LDADD)
+dist_check_SCRIPTS += tests/unit/policy-engine/policy-tools-test tests/conformance/convert
+TESTS += tests/unit/policy-engine/policy-tools-test tests/conformance/convert
+
 check_PROGRAMS += tests/unit/policy-engine/domains-test
 TESTS += tests/unit/policy-engine/domains-test tests/unit/policy-engine/qrexec-policy-test
 dist_check_SCRIPTS += tests/unit/policy-engine/qrexec-policy-test

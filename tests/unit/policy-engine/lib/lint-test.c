@@ -158,6 +158,112 @@ static void without_domains_names_are_not_judged(void **state)
     policy_findings_deinit(&f);
 }
 
+static void an_ask_without_anything_to_choose_is_found(void **state)
+{
+    static const char *const fine[] = {
+        "a.B * work @default ask target=mail",
+        "a.B * work @default ask\na.B * work mail allow",
+        "a.B * work @default ask\n* * @anyvm mail ask",
+        "a.B +x work @default ask\na.B * @tag:work @default allow target=mail",
+        "a.B * work @default deny",
+        "a.B * work @type:AppVM ask",
+        "a.B * @anyvm mail ask", /* of all but mail itself */
+        "a.B ~x work mail ask",
+        "a.B +x work relay deny\na.B * work relay ask",
+    };
+
+    (void)state;
+    expect("a.B * work @default ask", 1, "nothing to choose from");
+    expect("a.B * work @default ask\na.B * mail vault allow", 1, "nothing to choose from");
+    expect("a.B * work @default ask\na.B * work mail deny", 1, "nothing to choose from");
+    expect("a.B +x work @default ask\na.B +y work mail allow", 1, "nothing to choose from");
+    expect("a.B * work @default ask\na.C * work mail allow", 1, "nothing to choose from");
+    expect("a.B * work work ask", 1, "no domain that there is could be chosen");
+    expect("a.B * relay hidden ask", 1, "no domain that there is could be chosen");
+    expect("* * work vault ask autostart=no", 1, "no domain that there is could be chosen");
+    expect("a.B +x work @tag:red ask", 1, "no domain that there is could be chosen");
+    expect("a.B * vault @dispvm ask", 1, "no domain that there is could be chosen");
+    for (size_t i = 0; i < ARRAY_SIZE(fine); i++)
+        expect_clean(fine[i]);
+}
+
+static void without_domains_an_ask_is_judged_by_its_rules(void **state)
+{
+    const struct policy_file bad = FILE_OF("p/1.policy", "a.B * work @default ask");
+    const struct policy_file fine = FILE_OF("p/1.policy", "a.B * work work ask");
+    struct policy_findings f = lint_files(&bad, 1, false);
+
+    (void)state;
+    assert_int_equal(f.n, 1);
+    policy_findings_deinit(&f);
+    f = lint_files(&fine, 1, false);
+    assert_int_equal(f.n, 0);
+    policy_findings_deinit(&f);
+}
+
+/* The finding about the file's one rule, or NULL. */
+static char *lint_service(const char *path, const char *text, const char *const *known, size_t n)
+{
+    const struct policy_file files[] = {
+        {.path = path, .content = text, .len = strlen(text)},
+        FILE_OF("p/90-default.policy", "my.Own-Service * work mail deny\n* * @anyvm mail deny")};
+    struct policy *p = fixture_load(files, 2);
+    struct policy_findings f = {0};
+    char *found;
+
+    assert_int_equal(policy_lint_services(p, known, n, &f), 0);
+    assert_true(f.n < 2);
+    found = f.n ? strdup(f.list[0].text) : NULL;
+    if (f.n)
+        assert_string_equal(f.list[0].file, path);
+    policy_findings_deinit(&f);
+    policy_unref(p);
+    return found;
+}
+
+static void a_misspelt_service_is_found(void **state)
+{
+    static const struct {
+        const char *rule, *meant;
+    } cases[] = {
+        {"qubes.Filecpoy * work mail deny", "qubes.Filecopy"},
+        {"qubes.FileCopy * work mail deny", "qubes.Filecopy"},
+        {"qubes.OpenUrl * work mail deny", "qubes.OpenURL"},
+        {"qubes.VMSell * work mail deny", "qubes.VMShell"},
+        {"qubes.VMExce * work mail deny", "qubes.VMExec"},
+        {"my.Own-Servise * work mail deny", "my.Own-Service"}, /* a shipped file names it */
+        {"my.Installd * work mail deny", "my.Installed"},
+        {"qubes.Filecopy * work mail deny", NULL},
+        {"my.Installed * work mail deny", NULL},
+        {"my.Own-Service * work mail deny", NULL},
+        {"some.Thing-else * work mail deny", NULL},
+        {"abc * work mail deny", NULL},
+        {"admin.vm.Lits * work mail deny", NULL}, /* not all methods are known */
+        {"* * work mail deny", NULL},
+    };
+    static const char *const installed[] = {"my.Installed", "abd.e"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_(freep) char *text =
+            lint_service("p/30-user.policy", cases[i].rule, installed, ARRAY_SIZE(installed));
+        _cleanup_(freep) char *words = format_new("is %s meant?", cases[i].meant);
+
+        if (!text != !cases[i].meant || (text && !strstr(text, words)))
+            fail_msg("%s: %s", cases[i].rule, text ? text : "nothing found");
+    }
+}
+
+static void only_shipped_files_make_a_service_known(void **state)
+{
+    _cleanup_(freep) char *user = lint_service("p/80-x.policy", "qubes.VMSell * a b deny", NULL, 0);
+    char *shipped = lint_service("p/91-x.policy", "qubes.VMSell * a b deny", NULL, 0);
+
+    (void)state;
+    assert_non_null(user);
+    assert_null(shipped);
+}
+
 static void all_errors_of_all_files_are_found(void **state)
 {
     const struct policy_file files[] = {
@@ -194,6 +300,10 @@ int main(void)
         cmocka_unit_test(an_offline_domain_that_gets_network_is_found),
         cmocka_unit_test(left_over_copies_of_old_files_are_found),
         cmocka_unit_test(without_domains_names_are_not_judged),
+        cmocka_unit_test(an_ask_without_anything_to_choose_is_found),
+        cmocka_unit_test(without_domains_an_ask_is_judged_by_its_rules),
+        cmocka_unit_test(a_misspelt_service_is_found),
+        cmocka_unit_test(only_shipped_files_make_a_service_known),
         cmocka_unit_test(all_errors_of_all_files_are_found),
     };
 
