@@ -67,8 +67,12 @@ check_PROGRAMS += $(POLICY_TESTS)
 TESTS += $(POLICY_TESTS)
 
 # the tools around a policy
-check_PROGRAMS += tests/unit/policy-engine/convert-lines-test
-TESTS += tests/unit/policy-engine/convert-lines-test
+POLICY_TOOL_TESTS = tests/unit/policy-engine/convert-lines-test tests/unit/policy-engine/verdict-compare-test
+check_PROGRAMS += $(POLICY_TOOL_TESTS)
+TESTS += $(POLICY_TOOL_TESTS)
+tests_unit_policy_engine_verdict_compare_test_SOURCES = tests/unit/policy-engine/verdict-compare-test.c \
+	%D%/sweep.c %D%/sweep.h %D%/verdict-compare.c %D%/verdict-compare.h
+tests_unit_policy_engine_verdict_compare_test_LDADD = $(POLICY_TESTS_LDADD)
 tests_unit_policy_engine_convert_lines_test_SOURCES = tests/unit/policy-engine/convert-lines-test.c \
 	%D%/convert-lines.c %D%/convert-lines.h
 tests_unit_policy_engine_convert_lines_test_LDADD = $(POLICY_TESTS_LDADD)
