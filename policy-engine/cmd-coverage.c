@@ -5,10 +5,11 @@
 #include "libqrexec/base/log.h"
 #include "libqrexec/base/util.h"
 #include "policy-engine/coverage.h"
-#include "policy-engine/decision-records.h"
 #include "policy-engine/expectations.h"
+#include "policy-engine/logged-decisions.h"
 #include "policy-engine/policy-cli.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -27,8 +28,11 @@ struct job {
     int64_t since;
     bool all;
     struct coverage coverage;
-    const struct policy_domains *domains;
-    size_t strangers; /* records whose rule this policy does not have */
+    const struct cli *cli;
+    struct policy_domains *domains; /* NULL: not asked for yet, or not to be had */
+    bool no_domains;
+    char signature[17]; /* of the policy, as records have it */
+    size_t strangers;   /* records whose rule this policy does not have */
 };
 
 static bool parse_date(const char *text, int64_t *ret)
@@ -76,10 +80,47 @@ static int run_tests(struct job *job, const char *path, char **reterr)
     return r;
 }
 
-static int on_record(void *user, const struct decision_record *record)
+/* Was it made under a policy of which it is known that it is not this one? */
+static bool is_of_another(const struct job *job, const struct logged_decision *record)
+{
+    return record->policy && !str_equal(record->policy, job->signature) && record->service &&
+           record->source;
+}
+
+static bool has_domains(struct job *job)
+{
+    if (!job->domains && !job->no_domains) {
+        job->no_domains = cli_domains(job->cli, &job->domains) != 0;
+        if (job->no_domains)
+            log_warning("records of earlier policies are counted by the place of their rule");
+    }
+    return !job->no_domains;
+}
+
+/* Lines have moved since: the call is decided again, by this policy. 0 or -ENOMEM. */
+static int replay(struct job *job, const struct logged_decision *record)
+{
+    struct policy_request q = {.service = record->service,
+                               .argument = record->argument,
+                               .source = record->source,
+                               .target = record->target,
+                               .requested_source = record->requested_source};
+    struct policy_verdict v = {0};
+    int r = policy_decide(job->coverage.policy, job->domains, &q, &v);
+
+    if (r)
+        return r;
+    coverage_add_call_of(&job->coverage, v.rule, record->time);
+    policy_verdict_deinit(&v);
+    return 0;
+}
+
+static int on_record(void *user, const struct logged_decision *record)
 {
     struct job *job = user;
 
+    if (is_of_another(job, record) && has_domains(job))
+        return replay(job, record);
     /* a call that no rule decided says "-" or nothing */
     if (record->rule && strchr(record->rule, ':') &&
         !coverage_add_call(&job->coverage, record->rule, record->time))
@@ -110,12 +151,11 @@ static int collect(struct job *job)
     for (size_t i = 0; !r && i < job->n_logs; i++) {
         _cleanup_(freep) char *error = NULL;
 
-        r = decision_records_read(job->logs[i], on_record, job, &error);
+        r = logged_decisions_read(job->logs[i], on_record, job, &error);
         r = told(job->logs[i], r, error);
     }
     if (job->strangers)
-        log_warning("%zu records name rules that this policy does not have (they were made under "
-                    "another one) and are not counted",
+        log_warning("records that are not counted, as this policy has no such rule: %zu",
                     job->strangers);
     return r;
 }
@@ -164,10 +204,9 @@ int cmd_coverage(int argc, char **argv)
                                           {"since", required_argument, NULL, O_SINCE},
                                           {"all", no_argument, NULL, O_ALL},
                                           {0}};
-    _cleanup_(policy_domains_unrefp) struct policy_domains *d = NULL;
     _cleanup_(policy_unrefp) struct policy *p = NULL;
-    struct job job = {.since = COVERAGE_NEVER};
     struct cli c = {0};
+    struct job job = {.since = COVERAGE_NEVER, .cli = &c};
     int r = cli_options_more(
         argc, argv, &c, USAGE,
         &(struct cli_more){.longs = longs, .on_option = take_option, .user = &job});
@@ -178,12 +217,15 @@ int cmd_coverage(int argc, char **argv)
     }
     if (r)
         return r;
-    if (cli_load(&c, &p) || (job.n_tests && cli_domains(&c, &d)) || coverage_init(&job.coverage, p))
-        return 2;
-    job.domains = d;
-    r = collect(&job);
+    if (cli_load(&c, &p) || (job.n_tests && cli_domains(&c, &job.domains)) ||
+        coverage_init(&job.coverage, p) ||
+        format(job.signature, sizeof(job.signature), "%016" PRIx64, policy_signature(p)))
+        r = 2;
+    if (!r)
+        r = collect(&job);
     if (!r)
         report(&job);
     coverage_deinit(&job.coverage);
+    policy_domains_unref(job.domains);
     return fflush(stdout) ? 2 : r;
 }

@@ -70,6 +70,18 @@ void coverage_add_test(struct coverage *c, uint32_t rule)
         c->use[rule].tested = true;
 }
 
+void coverage_add_call_of(struct coverage *c, uint32_t rule, int64_t time)
+{
+    struct coverage_use *use;
+
+    if (rule >= c->n)
+        return;
+    use = &c->use[rule];
+    use->called = true;
+    if (time > use->last)
+        use->last = time;
+}
+
 static bool parse_place(const char *text, struct place *ret)
 {
     const char *colon = strrchr(text, ':');
@@ -108,14 +120,11 @@ bool coverage_add_call(struct coverage *c, const char *text, int64_t time)
         return false;
     /* a file that is included for several services has a rule for each of them there */
     for (size_t i = lower_bound(c, &at); i < c->n; i++) {
-        struct coverage_use *use = &c->use[c->by_place[i]];
-
         there = place_of(c->policy, c->by_place[i]);
         if (order_of_places(&there, &at) != 0)
             break;
-        found = use->called = true;
-        if (time > use->last)
-            use->last = time;
+        found = true;
+        coverage_add_call_of(c, c->by_place[i], time);
     }
     return found;
 }

@@ -30,6 +30,7 @@ void coverage_deinit(struct coverage *c);
 
 /* rule: POLICY_NO_RULE is fine. */
 void coverage_add_test(struct coverage *c, uint32_t rule);
+void coverage_add_call_of(struct coverage *c, uint32_t rule, int64_t time);
 /* place: "FILE:LINE". False: this policy has no such rule. */
 bool coverage_add_call(struct coverage *c, const char *place, int64_t time);
 
