@@ -7,6 +7,8 @@
  */
 #include "policy-engine/lib/advice.h"
 
+#include <strings.h>
+
 #define USER_FILE  "30-user.policy"
 #define EARLY_FILE "00-user.policy"
 
@@ -113,6 +115,26 @@ const char *similar_domain(const struct policy_domains *d, const char *name)
     return found;
 }
 
+/* A service that rules name, where none names this one but one of nearly that name; or NULL. */
+static const char *similar_service(const struct policy *p, const char *service)
+{
+    size_t best = strlen(service) < 8 ? 2 : 3;
+    const char *found = NULL;
+
+    for (size_t i = 0; i < p->n; i++) {
+        const char *named = rule_text(p, p->rules[i].service);
+        size_t n = strcasecmp(named, service) == 0 ? 1 : name_distance(named, service);
+
+        if (strcmp(named, service) == 0)
+            return NULL;
+        if (n < best && p->rules[i].service != NAME_ANY) {
+            best = n;
+            found = named;
+        }
+    }
+    return found;
+}
+
 /* ---- A line that helps ---- */
 
 /* The line for exactly this request. DOMAIN stands for what only the user can know. */
@@ -151,21 +173,41 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* The path of a file of a policy directory: where it is read from, else where it would be. */
+static void tell_path(struct text *t, const struct policy *p, const char *name)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        const char *top = rule_text(p, p->rules[i].top);
+
+        if (strcmp(base_name(top), name) == 0) {
+            text_addf(t, "%s", top);
+            return;
+        }
+    }
+    text_addf(t, "%s/%s", rule_text(p, p->dir), name);
+}
+
 /* Where the line must stand to come before the rule that decided. */
 static void tell_place(struct text *t, const struct policy *p, const struct policy_verdict *v)
 {
-    const char *dir = rule_text(p, p->dir), *top;
+    const char *top = NULL, *file = USER_FILE;
 
-    if (v->rule == POLICY_NO_RULE) {
-        text_addf(t, "To allow just this call, add this line to %s/" USER_FILE ":\n", dir);
-        return;
+    if (v->rule != POLICY_NO_RULE) {
+        top = base_name(rule_text(p, p->rules[v->rule].top));
+        file = strcmp(USER_FILE, top) <= 0    ? USER_FILE
+               : strcmp(EARLY_FILE, top) <= 0 ? EARLY_FILE
+                                              : NULL;
     }
-    top = base_name(rule_text(p, p->rules[v->rule].top));
-    text_addf(t, "To allow just this call, put this line ");
-    if (strcmp(USER_FILE, top) <= 0)
-        text_addf(t, "at the top of %s/" USER_FILE ":\n", dir);
-    else if (strcmp(EARLY_FILE, top) <= 0)
-        text_addf(t, "at the top of %s/" EARLY_FILE " (it must be read before %s):\n", dir, top);
+    text_addf(t, "To allow just this call, %s",
+              !top   ? "add this line to "
+              : file ? "put this line at the top of "
+                     : "put this line ");
+    if (file)
+        tell_path(t, p, file);
+    if (file && strcmp(file, EARLY_FILE) == 0)
+        text_addf(t, " (it must be read before %s):\n", top);
+    else if (file)
+        text_addf(t, ":\n");
     else
         text_addf(t, "above line %u of %s:\n", v->rule_line, v->rule_file);
 }
@@ -210,22 +252,40 @@ static void tell_remedy(struct text *t, const struct policy_request *q,
     }
 }
 
-/* True: the target that was asked for does not exist, which is what to mend first. */
+static void tell_unknown(struct text *t, const struct policy_domains *d, const char *name)
+{
+    const char *similar = similar_domain(d, name);
+
+    if (similar)
+        text_addf(t, "There is no domain \"%s\". Is \"%s\" meant?\n", name, similar);
+    else
+        text_addf(t, "There is no domain \"%s\" (qvm-ls lists those that exist).\n", name);
+}
+
+/* True: the source, or the target that was asked for, does not exist: that is to mend first. */
 static bool tell_misspelt(struct text *t, const struct policy_domains *d,
                           const struct policy_request *q)
 {
     struct span asked = span_of(asked_target(q));
     enum token_kind kind = token_kind(asked);
-    const char *name = token_rest(asked).data, *similar;
+    const char *name = token_rest(asked).data;
 
+    if (!policy_domains_find(d, q->source)) {
+        tell_unknown(t, d, q->source);
+        return true;
+    }
     if ((kind != TOKEN_NAME && kind != TOKEN_DISPVM_NAME) || policy_domains_find(d, name))
         return false;
-    similar = similar_domain(d, name);
-    if (similar)
-        text_addf(t, "There is no domain \"%s\". Is \"%s\" meant?\n", name, similar);
-    else
-        text_addf(t, "There is no domain \"%s\" (qvm-ls lists those that exist).\n", name);
+    tell_unknown(t, d, name);
     return true;
+}
+
+static void tell_service(struct text *t, const struct policy *p, const struct policy_request *q)
+{
+    const char *similar = similar_service(p, q->service);
+
+    if (similar)
+        text_addf(t, "No rule names the service %s. Is %s meant?\n", q->service, similar);
 }
 
 int tell_advice(struct text *t, const struct policy *p, const struct policy_domains *d,
@@ -256,6 +316,7 @@ int tell_advice(struct text *t, const struct policy *p, const struct policy_doma
                        : "No line of policy helps: a domain cannot call itself.\n");
         return 0;
     }
+    tell_service(t, p, q);
     tell_place(t, p, v);
     text_addf(t, "  %s\n", line.data);
     if (strstr(line.data, "target=DOMAIN"))

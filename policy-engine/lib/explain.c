@@ -40,10 +40,13 @@ static void tell_verdict(struct text *t, const struct policy_request *q,
 /* The line with single blanks. */
 static void tell_rule(struct text *t, const struct policy *p, const struct rule *r)
 {
-    struct span line = names_span(&p->names, r->text), word;
+    struct policy_rule_view v;
+    struct span line, word;
     const char *blank = "";
 
-    text_addf(t, "  %s:%u: ", rule_text(p, r->file), r->line);
+    policy_get_rule(p, (size_t)(r - p->rules), &v);
+    line = span_of(v.text);
+    text_addf(t, "  %s:%u: ", v.file, v.line);
     if (!line.len)
         text_addf(t, "(what every R4.0 file with an argument ends in: all else is denied)");
     while (word_next(&line, &word)) {

@@ -144,6 +144,50 @@ static void a_misspelt_target_is_guessed(void **state)
     expect(explain("", "work", "something-else"), "There is no domain \"something-else\"");
 }
 
+static void a_misspelt_source_is_guessed_and_gets_no_line(void **state)
+{
+    (void)state;
+    expect(explain("", "wrok", "mail"), "There is no domain \"wrok\". Is \"work\" meant?");
+    expect_not(explain("", "wrok", "mail"), "a.B +x wrok mail allow");
+}
+
+static void a_misspelt_service_is_guessed(void **state)
+{
+    (void)state;
+    expect(explain("A.b * work mail allow", "work", "mail"),
+           "names the service a.B. Is A.b meant?");
+    expect(explain("a.C * work mail allow", "work", "mail"), "Is a.C meant?");
+    expect(explain("a.C * work mail allow", "work", "mail"), "  a.B +x work mail allow\n");
+    expect_not(explain("a.C * work mail allow\na.B * x y deny", "work", "mail"), "meant");
+    expect_not(explain("else.Where * work mail allow", "work", "mail"), "meant");
+    expect_not(explain("* * work vault allow", "work", "mail"), "meant");
+    expect_not(explain("a.C * work mail allow\na.B * work mail allow", "work", "mail"), "meant");
+}
+
+/* Of two files of one name the first is read: the line must go there. */
+static void the_line_goes_into_the_file_that_is_read(void **state)
+{
+    static const char *const dirs[] = {"run", "etc", NULL};
+    const struct policy_file files[] = {FILE_OF("run/30-user.policy", "a.B * work mail deny"),
+                                        FILE_OF("etc/30-user.policy", "a.B * work mail allow"),
+                                        FILE_OF("etc/90-x.policy", "* * @anyvm @anyvm deny")};
+    struct policy_source source = {
+        .dirs = dirs, .files = files, .n_files = ARRAY_SIZE(files), .files_only = true};
+    struct policy_request q = {
+        .service = "a.B", .argument = "+x", .source = "work", .target = "mail"};
+    struct policy_domains *d = fixture_domains();
+    struct policy_error e = {0};
+    struct policy *p = NULL;
+    char *text = NULL;
+
+    (void)state;
+    assert_int_equal(policy_load(&source, &p, &e), 0);
+    assert_int_equal(policy_explain(p, d, &q, &text), 0);
+    expect(text, "at the top of run/30-user.policy:\n");
+    policy_domains_unref(d);
+    policy_unref(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +200,9 @@ int main(void)
         cmocka_unit_test(no_line_is_offered_where_none_helps),
         cmocka_unit_test(a_property_in_the_way_is_named_with_its_command),
         cmocka_unit_test(a_misspelt_target_is_guessed),
+        cmocka_unit_test(a_misspelt_source_is_guessed_and_gets_no_line),
+        cmocka_unit_test(a_misspelt_service_is_guessed),
+        cmocka_unit_test(the_line_goes_into_the_file_that_is_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
