@@ -76,8 +76,21 @@ tests_unit_policy_engine_verdict_compare_test_LDADD = $(POLICY_TESTS_LDADD)
 tests_unit_policy_engine_convert_lines_test_SOURCES = tests/unit/policy-engine/convert-lines-test.c \
 	%D%/convert-lines.c %D%/convert-lines.h
 tests_unit_policy_engine_convert_lines_test_LDADD = $(POLICY_TESTS_LDADD)
-dist_check_SCRIPTS += tests/unit/policy-engine/policy-tools-test tests/conformance/convert
-TESTS += tests/unit/policy-engine/policy-tools-test tests/conformance/convert
+POLICY_SHELL_TESTS = tests/unit/policy-engine/policy-tools-test tests/unit/policy-engine/manual-test \
+	tests/conformance/convert
+dist_check_SCRIPTS += $(POLICY_SHELL_TESTS)
+TESTS += $(POLICY_SHELL_TESTS)
+
+# the names by which scripts of the field know some commands
+POLICY_LINKS = qrexec-policy-graph qrexec-legacy-convert qubes-policy-lint
+install-policy-links:
+	$(MKDIR_P) '$(DESTDIR)$(bindir)'
+	cd '$(DESTDIR)$(bindir)' && for l in $(POLICY_LINKS); do ln -sf qrexec-policy $$l || exit 1; done
+uninstall-policy-links:
+	cd '$(DESTDIR)$(bindir)' && rm -f $(POLICY_LINKS)
+.PHONY: install-policy-links uninstall-policy-links
+INSTALL_HOOKS += install-policy-links
+UNINSTALL_HOOKS += uninstall-policy-links
 
 check_PROGRAMS += tests/unit/policy-engine/domains-test
 TESTS += tests/unit/policy-engine/domains-test tests/unit/policy-engine/qrexec-policy-test
