@@ -18,7 +18,8 @@ bin_PROGRAMS += %D%/qrexec-policy
 	%D%/policy-cli.h %D%/qrexec-policy.c %D%/system-info.c %D%/system-info.h
 %C%_qrexec_policy_SOURCES += \
 	%D%/cli-load.c %D%/cmd-convert.c %D%/cmd-coverage.c %D%/cmd-graph.c %D%/cmd-lint-syntax.c %D%/cmd-test.c \
-	%D%/convert.c %D%/convert.h %D%/convert-files.c %D%/convert-files.h %D%/convert-lines.c %D%/convert-lines.h \
+	%D%/convert.c %D%/convert.h %D%/convert-files.c %D%/convert-files.h %D%/convert-frame.c %D%/convert-frame.h \
+	%D%/convert-lines.c %D%/convert-lines.h \
 	%D%/coverage.c %D%/coverage.h %D%/verdict-compare.c %D%/verdict-compare.h \
 	%D%/expectations.c %D%/expectations.h %D%/logged-decisions.c %D%/logged-decisions.h %D%/sweep.c %D%/sweep.h
 %C%_qrexec_policy_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
