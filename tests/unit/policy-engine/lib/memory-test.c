@@ -120,6 +120,17 @@ static int try_lint(void)
     return r;
 }
 
+static int try_lint_services(void)
+{
+    static const char *const known[] = {"a.Bx", "a.E"};
+    struct policy_findings f = {0};
+    int r = policy_lint_services(loaded, known, 2, &f);
+
+    assert_true(r || f.n > 1);
+    policy_findings_deinit(&f);
+    return r;
+}
+
 static int try_domains(void)
 {
     const char *const tags[] = {"a", "b"};
@@ -174,6 +185,7 @@ static void telling_survives(void **state)
     (void)state;
     every_allocation(try_explain);
     every_allocation(try_lint);
+    every_allocation(try_lint_services);
 }
 
 static void domains_survive(void **state)
