@@ -8,7 +8,6 @@ noinst_LTLIBRARIES += %D%/lib/libpolicy.la
 	%D%/lib/load.c %D%/lib/match.c %D%/lib/match.h %D%/lib/names.c %D%/lib/names.h %D%/lib/policy.c \
 	%D%/lib/policy.h %D%/lib/regex.c %D%/lib/regex.h %D%/lib/rule-parse.c %D%/lib/rules.h \
 	%D%/lib/token.c %D%/lib/token.h
-%C%_lib_libpolicy_la_SOURCES += %D%/lib/lint-ask.c %D%/lib/lint-services.c
 %C%_lib_libpolicy_la_CFLAGS = $(AM_CFLAGS) $(PCRE2_CFLAGS)
 %C%_lib_libpolicy_la_LIBADD = $(PCRE2_LIBS)
 
@@ -16,12 +15,6 @@ bin_PROGRAMS += %D%/qrexec-policy
 %C%_qrexec_policy_SOURCES = \
 	%D%/cmd-eval.c %D%/cmd-explain.c %D%/cmd-lint.c %D%/cmd-list.c %D%/domains-file.c %D%/domains-file.h \
 	%D%/policy-cli.h %D%/qrexec-policy.c %D%/system-info.c %D%/system-info.h
-%C%_qrexec_policy_SOURCES += \
-	%D%/cli-load.c %D%/cmd-convert.c %D%/cmd-coverage.c %D%/cmd-graph.c %D%/cmd-lint-syntax.c %D%/cmd-test.c \
-	%D%/convert.c %D%/convert.h %D%/convert-files.c %D%/convert-files.h %D%/convert-frame.c %D%/convert-frame.h \
-	%D%/convert-lines.c %D%/convert-lines.h \
-	%D%/coverage.c %D%/coverage.h %D%/verdict-compare.c %D%/verdict-compare.h \
-	%D%/expectations.c %D%/expectations.h %D%/logged-decisions.c %D%/logged-decisions.h %D%/sweep.c %D%/sweep.h
 %C%_qrexec_policy_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_qrexec_policy_LDADD = %D%/lib/libpolicy.la libqrexec/libbase.la $(JANSSON_LIBS)
 
@@ -67,32 +60,6 @@ tests_unit_policy_engine_lib_memory_test_LDFLAGS = -Wl,--wrap=malloc,--wrap=call
 check_PROGRAMS += $(POLICY_TESTS)
 TESTS += $(POLICY_TESTS)
 
-# the tools around a policy
-POLICY_TOOL_TESTS = tests/unit/policy-engine/convert-lines-test tests/unit/policy-engine/verdict-compare-test
-check_PROGRAMS += $(POLICY_TOOL_TESTS)
-TESTS += $(POLICY_TOOL_TESTS)
-tests_unit_policy_engine_verdict_compare_test_SOURCES = tests/unit/policy-engine/verdict-compare-test.c \
-	%D%/sweep.c %D%/sweep.h %D%/verdict-compare.c %D%/verdict-compare.h
-tests_unit_policy_engine_verdict_compare_test_LDADD = $(POLICY_TESTS_LDADD)
-tests_unit_policy_engine_convert_lines_test_SOURCES = tests/unit/policy-engine/convert-lines-test.c \
-	%D%/convert-lines.c %D%/convert-lines.h
-tests_unit_policy_engine_convert_lines_test_LDADD = $(POLICY_TESTS_LDADD)
-POLICY_SHELL_TESTS = tests/unit/policy-engine/policy-tools-test tests/unit/policy-engine/manual-test \
-	tests/conformance/convert
-dist_check_SCRIPTS += $(POLICY_SHELL_TESTS)
-TESTS += $(POLICY_SHELL_TESTS)
-
-# the names by which scripts of the field know some commands
-POLICY_LINKS = qrexec-policy-graph qrexec-legacy-convert qubes-policy-lint
-install-policy-links:
-	$(MKDIR_P) '$(DESTDIR)$(bindir)'
-	cd '$(DESTDIR)$(bindir)' && for l in $(POLICY_LINKS); do ln -sf qrexec-policy $$l || exit 1; done
-uninstall-policy-links:
-	cd '$(DESTDIR)$(bindir)' && rm -f $(POLICY_LINKS)
-.PHONY: install-policy-links uninstall-policy-links
-INSTALL_HOOKS += install-policy-links
-UNINSTALL_HOOKS += uninstall-policy-links
-
 check_PROGRAMS += tests/unit/policy-engine/domains-test
 TESTS += tests/unit/policy-engine/domains-test tests/unit/policy-engine/qrexec-policy-test
 dist_check_SCRIPTS += tests/unit/policy-engine/qrexec-policy-test
@@ -102,6 +69,7 @@ tests_unit_policy_engine_domains_test_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_policy_engine_domains_test_LDADD = $(POLICY_TESTS_LDADD) $(JANSSON_LIBS)
 
 include policy-engine/prompt/local.mk
+include policy-engine/tools.mk
 
 POLICY_STAGE = tests/talk/policy-stage.c tests/talk/policy-stage.h $(DAEMON_STAGE)
 POLICY_TALK_TESTS = tests/talk/policy-agent-test tests/talk/policy-answers-test tests/talk/policy-ask-test

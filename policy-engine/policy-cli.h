@@ -43,12 +43,12 @@ bool cli_split_service(char *service, char **ret_argument);
 
 int cmd_convert(int argc, char **argv);
 int cmd_coverage(int argc, char **argv);
+int cmd_graph(int argc, char **argv);
+int cmd_lint_syntax(int argc, char **argv); /* qubes-policy-lint */
+int cmd_test(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
-int cmd_graph(int argc, char **argv);
 int cmd_lint(int argc, char **argv);
-int cmd_lint_syntax(int argc, char **argv); /* qubes-policy-lint */
 int cmd_list(int argc, char **argv);
-int cmd_test(int argc, char **argv);
 
 #endif

@@ -20,14 +20,14 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *what;
 } commands[] = {
+    {"convert", cmd_convert, "the files of R4.0 into lines of today, with the same verdicts"},
+    {"coverage", cmd_coverage, "[ext] rules that no test, or no call of the log, used"},
+    {"graph", cmd_graph, "who may call whom, for Graphviz"},
+    {"test", cmd_test, "[ext] files of expected verdicts, checked"},
     {"eval", cmd_eval, "verdicts for requests on stdin"},
     {"explain", cmd_explain, "why a call is allowed or refused, and what would allow it"},
     {"lint", cmd_lint, "what in the files is wrong, or surely not meant"},
     {"list", cmd_list, "the rules in order of evaluation"},
-    {"test", cmd_test, "[ext] files of expected verdicts, checked"},
-    {"coverage", cmd_coverage, "[ext] rules that no test, or no call of the log, used"},
-    {"graph", cmd_graph, "who may call whom, for Graphviz"},
-    {"convert", cmd_convert, "the files of R4.0 into lines of today, with the same verdicts"},
 };
 
 static const struct command names[] = {
