@@ -247,6 +247,13 @@ static void tell_remedy(struct text *t, const struct policy_request *q,
     case POLICY_REASON_NO_GUIVM:
         text_addf(t, "Give it one:\n  qvm-prefs %s guivm dom0\n", v->source);
         break;
+    case POLICY_REASON_INVALID_SOURCE:
+        text_addf(t, "If %s is a remote domain that %s speaks for:\n  qvm-prefs %s relayvm %s\n",
+                  q->requested_source, q->source, q->requested_source, q->source);
+        break;
+    case POLICY_REASON_INVALID_TARGET:
+        text_addf(t, "No line of policy changes that: the caller has to ask for one of these.\n");
+        break;
     case POLICY_REASON_LOOPBACK: text_addf(t, "No line of policy changes that.\n"); break;
     default: break;
     }
@@ -280,6 +287,22 @@ static bool tell_misspelt(struct text *t, const struct policy_domains *d,
     return true;
 }
 
+/* True: the rule sends the call to a domain that does not exist. */
+static bool tell_lost(struct text *t, const struct policy *p, const struct policy_domains *d,
+                      const struct policy_verdict *v)
+{
+    const char *redirect =
+        v->rule == POLICY_NO_RULE ? NULL : rule_text(p, p->rules[v->rule].redirect);
+    const char *name = redirect ? token_rest(span_of(redirect)).data : NULL;
+
+    if (v->reason != POLICY_REASON_NO_TARGET || !name || name[0] == '@' ||
+        policy_domains_find(d, name))
+        return false;
+    text_addf(t, "Mend target=%s in %s:%u. ", redirect, v->rule_file, v->rule_line);
+    tell_unknown(t, d, name);
+    return true;
+}
+
 static void tell_service(struct text *t, const struct policy *p, const struct policy_request *q)
 {
     const char *similar = similar_service(p, q->service);
@@ -299,7 +322,7 @@ int tell_advice(struct text *t, const struct policy *p, const struct policy_doma
         tell_remedy(t, q, v, POLICY_REASON_NO_GUIVM);
     if (v->action != POLICY_DENY)
         return 0;
-    if (tell_misspelt(t, d, q))
+    if (tell_misspelt(t, d, q) || tell_lost(t, p, d, v))
         return 0;
     if (!is_about_policy(v->reason) || !v->requested_target) {
         tell_remedy(t, q, v, v->reason);

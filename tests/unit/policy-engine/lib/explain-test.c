@@ -164,6 +164,42 @@ static void a_misspelt_service_is_guessed(void **state)
     expect_not(explain("a.C * work mail allow\na.B * work mail allow", "work", "mail"), "meant");
 }
 
+static void a_redirect_to_nowhere_is_named(void **state)
+{
+    (void)state;
+    expect(explain("\na.B * work mail allow target=vualt", "work", "mail"),
+           "Mend target=vualt in p/30-user.policy:2. There is no domain \"vualt\". Is \"vault\" "
+           "meant?");
+    expect_not(explain("a.B * work mail allow target=vualt", "work", "mail"), "this line");
+    /* an ask without choices is another matter */
+    expect(explain("a.B * work @default ask", "work", ""), "this line");
+}
+
+static void what_the_caller_must_change_is_said(void **state)
+{
+    (void)state;
+    expect(explain("", "work", "@anyvm"), "the caller has to ask for one of these");
+    expect_not(explain("", "work", "@anyvm"), "this line");
+}
+
+static void a_relay_that_may_not_speak_for_another_is_told_how(void **state)
+{
+    struct policy *p = fixture_policy("a.B * far mail allow");
+    struct policy_domains *d = fixture_domains();
+    struct policy_request q = {
+        .service = "a.B", .source = "work", .target = "mail", .requested_source = "far"};
+    char *text = NULL;
+
+    (void)state;
+    assert_int_equal(policy_explain(p, d, &q, &text), 0);
+    expect(text, "qvm-prefs far relayvm work");
+    q.source = "relay";
+    assert_int_equal(policy_explain(p, d, &q, &text), 0);
+    expect(text, "allowed: a.B+ from far to mail (through relay)");
+    policy_domains_unref(d);
+    policy_unref(p);
+}
+
 /* Of two files of one name the first is read: the line must go there. */
 static void the_line_goes_into_the_file_that_is_read(void **state)
 {
@@ -203,6 +239,9 @@ int main(void)
         cmocka_unit_test(a_misspelt_source_is_guessed_and_gets_no_line),
         cmocka_unit_test(a_misspelt_service_is_guessed),
         cmocka_unit_test(the_line_goes_into_the_file_that_is_read),
+        cmocka_unit_test(a_redirect_to_nowhere_is_named),
+        cmocka_unit_test(what_the_caller_must_change_is_said),
+        cmocka_unit_test(a_relay_that_may_not_speak_for_another_is_told_how),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
