@@ -24,28 +24,11 @@ static bool take_option(void *user, int o, const char *value)
     return *(bool *)user = true;
 }
 
-static void print_verdict(const char *when, const struct policy_verdict *v)
-{
-    static const char *const words[] = {
-        [POLICY_DENY] = "deny", [POLICY_ALLOW] = "allow", [POLICY_ASK] = "ask"};
-
-    printf(" %s %s", when, words[v->action]);
-    if (v->action == POLICY_ALLOW)
-        printf(" to %s as %s", v->target, v->user);
-    if (v->action == POLICY_DENY)
-        printf(" (%s)", policy_reason_text(v->reason));
-    for (size_t i = 0; i < v->n_choices; i++)
-        printf(" %s%s", v->choices[i], v->choices[i] == v->default_target ? "!" : "");
-}
-
-static void print_difference(void *user, const struct policy_request *q,
-                             const struct policy_verdict *was, const struct policy_verdict *is)
+static void on_difference(void *user, const struct policy_request *q,
+                          const struct policy_verdict *was, const struct policy_verdict *is)
 {
     ++*(size_t *)user;
-    printf("%s%s %s %s:", q->service, q->argument, q->source, q->target);
-    print_verdict("was", was);
-    print_verdict("- would be", is);
-    printf("\n");
+    difference_print(stdout, q, was, is);
 }
 
 /* What the policy is with the plan carried out; 1: it would not be the same. */
@@ -64,7 +47,7 @@ static int preview(const struct convert_plan *plan, const struct policy_source *
         log_error("nothing is changed, for the policy would not load: %s:%u: %s", error.file,
                   error.line, error.text);
     if (!r)
-        r = policies_compare(old, *ret, d, print_difference, &differences);
+        r = policies_compare(old, *ret, d, on_difference, &differences);
     if (differences)
         log_error("nothing is changed, for these verdicts would not stay the same");
     return r ? r : differences > 0;

@@ -7,12 +7,16 @@
 	%D%/coverage.c %D%/coverage.h %D%/verdict-compare.c %D%/verdict-compare.h \
 	%D%/expectations.c %D%/expectations.h %D%/logged-decisions.c %D%/logged-decisions.h %D%/sweep.c %D%/sweep.h
 
-POLICY_TOOL_TESTS = tests/unit/policy-engine/convert-lines-test tests/unit/policy-engine/verdict-compare-test
+POLICY_TOOL_TESTS = tests/unit/policy-engine/convert-files-test tests/unit/policy-engine/convert-lines-test \
+	tests/unit/policy-engine/verdict-compare-test
 check_PROGRAMS += $(POLICY_TOOL_TESTS)
 TESTS += $(POLICY_TOOL_TESTS)
 tests_unit_policy_engine_verdict_compare_test_SOURCES = tests/unit/policy-engine/verdict-compare-test.c \
 	%D%/sweep.c %D%/sweep.h %D%/verdict-compare.c %D%/verdict-compare.h
 tests_unit_policy_engine_verdict_compare_test_LDADD = $(POLICY_TESTS_LDADD)
+tests_unit_policy_engine_convert_files_test_SOURCES = tests/unit/policy-engine/convert-files-test.c \
+	%D%/convert-files.c %D%/convert-files.h %D%/convert.h
+tests_unit_policy_engine_convert_files_test_LDADD = $(POLICY_TESTS_LDADD)
 tests_unit_policy_engine_convert_lines_test_SOURCES = tests/unit/policy-engine/convert-lines-test.c \
 	%D%/convert-lines.c %D%/convert-lines.h
 tests_unit_policy_engine_convert_lines_test_LDADD = $(POLICY_TESTS_LDADD)

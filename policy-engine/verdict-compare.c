@@ -96,3 +96,26 @@ int policies_compare(const struct policy *a, const struct policy *b, const struc
         r = compare_call(&c, &s, &s.calls[i]);
     return r;
 }
+
+static void print_verdict(FILE *f, const char *when, const struct policy_verdict *v)
+{
+    static const char *const words[] = {
+        [POLICY_DENY] = "deny", [POLICY_ALLOW] = "allow", [POLICY_ASK] = "ask"};
+
+    fprintf(f, " %s %s", when, words[v->action]);
+    if (v->action == POLICY_ALLOW)
+        fprintf(f, " to %s as %s", v->target, v->user);
+    if (v->action == POLICY_DENY)
+        fprintf(f, " (%s)", policy_reason_text(v->reason));
+    for (size_t i = 0; i < v->n_choices; i++)
+        fprintf(f, " %s%s", v->choices[i], v->choices[i] == v->default_target ? "!" : "");
+}
+
+void difference_print(FILE *f, const struct policy_request *q, const struct policy_verdict *was,
+                      const struct policy_verdict *is)
+{
+    fprintf(f, "%s%s %s %s:", q->service, q->argument, q->source, q->target);
+    print_verdict(f, "was", was);
+    print_verdict(f, "- would be", is);
+    fprintf(f, "\n");
+}

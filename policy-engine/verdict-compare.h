@@ -4,6 +4,8 @@
 
 #include "policy-engine/lib/policy.h"
 
+#include <stdio.h>
+
 /* Equal in everything but which rule decided. */
 bool verdicts_equal(const struct policy_verdict *a, const struct policy_verdict *b);
 
@@ -15,5 +17,9 @@ int policies_compare(const struct policy *a, const struct policy *b, const struc
                      void (*fn)(void *user, const struct policy_request *q,
                                 const struct policy_verdict *was, const struct policy_verdict *is),
                      void *user);
+
+/* A line about a difference, for a person. */
+void difference_print(FILE *f, const struct policy_request *q, const struct policy_verdict *was,
+                      const struct policy_verdict *is);
 
 #endif

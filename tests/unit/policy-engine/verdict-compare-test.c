@@ -151,6 +151,35 @@ static void arguments_and_services_that_no_rule_names_are_tried(void **state)
     assert_null(strstr(seen.last, "a.B"));
 }
 
+static void print(void *user, const struct policy_request *q, const struct policy_verdict *was,
+                  const struct policy_verdict *is)
+{
+    difference_print(user, q, was, is);
+}
+
+static void a_difference_is_told_in_a_line(void **state)
+{
+    struct policy *a = fixture_policy("a.B + work mail allow\na.B + work vault deny\n");
+    struct policy *b = fixture_policy("a.B + work mail ask default_target=mail\n"
+                                      "a.B + work vault allow user=joe target=relay\n");
+    struct policy_domains *d = fixture_domains();
+    char *text = NULL;
+    size_t n = 0;
+    FILE *f = open_memstream(&text, &n);
+
+    (void)state;
+    assert_non_null(f);
+    assert_int_equal(policies_compare(a, b, d, print, f), 0);
+    fclose(f);
+    assert_string_equal(text,
+                        "a.B+ work mail: was allow to mail as DEFAULT - would be ask mail! relay\n"
+                        "a.B+ work vault: was deny (policy) - would be allow to relay as joe\n");
+    free(text);
+    policy_domains_unref(d);
+    policy_unref(a);
+    policy_unref(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +189,7 @@ int main(void)
         cmocka_unit_test(a_policy_does_not_differ_from_itself),
         cmocka_unit_test(each_part_of_a_verdict_counts),
         cmocka_unit_test(choices_and_the_default_count),
+        cmocka_unit_test(a_difference_is_told_in_a_line),
         cmocka_unit_test(arguments_and_services_that_no_rule_names_are_tried),
     };
 
