@@ -200,6 +200,56 @@ static void a_relay_that_may_not_speak_for_another_is_told_how(void **state)
     policy_unref(p);
 }
 
+static void each_reason_is_told_in_words(void **state)
+{
+    (void)state;
+    expect(explain("a.B * * * allow", "work", "work"), "none can call itself");
+    expect(explain("a.B * * * allow", "work", "work"), "No line of policy changes that");
+    expect(explain("a.B * * * allow", "work", "vault"), "goes to vault as user DEFAULT");
+    expect(explain("a.B * * * allow autostart=no", "work", "vault"), "has autostart=no");
+    expect(explain("a.B * * * allow", "work", "far"), "its relay is called, for qubesair.SSHProxy");
+    expect(explain("a.B * * * allow", "vault", "@dispvm"), "vault has no default_dispvm");
+    expect(explain("a.B * * * deny", "work", "vault"), "a rule forbids it");
+    expect(explain("a.B * vault mail ask", "vault", "mail"), "no guivm to ask in");
+}
+
+static void a_remote_domain_without_a_relay_gets_the_commands(void **state)
+{
+    const struct policy_domain all[] = {{.name = "work", .type = "AppVM"},
+                                        {.name = "lost", .type = "RemoteVM"}};
+    struct policy *p = fixture_policy("a.B * work lost allow");
+    struct policy_request q = {.service = "a.B", .source = "work", .target = "lost"};
+    struct policy_domains *d = NULL;
+    char *text = NULL;
+
+    (void)state;
+    assert_int_equal(policy_domains_new(1, &d), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+        assert_int_equal(policy_domains_add(d, &all[i]), 0);
+    assert_int_equal(policy_explain(p, d, &q, &text), 0);
+    assert_non_null(strstr(text, "has no relayvm or no transport_rpc"));
+    expect(text, "qvm-prefs lost transport_rpc SERVICE");
+    policy_domains_unref(d);
+    policy_unref(p);
+}
+
+static void an_expression_that_gives_up_is_told(void **state)
+{
+    struct policy *p = fixture_policy("a.B ~(a+)+[bc] work mail allow");
+    struct policy_domains *d = fixture_domains();
+    struct policy_request q = {.service = "a.B",
+                               .argument = "+aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                               .source = "work",
+                               .target = "mail"};
+    char *text = NULL;
+
+    (void)state;
+    assert_int_equal(policy_explain(p, d, &q, &text), 0);
+    expect(text, "expression took too long");
+    policy_domains_unref(d);
+    policy_unref(p);
+}
+
 /* Of two files of one name the first is read: the line must go there. */
 static void the_line_goes_into_the_file_that_is_read(void **state)
 {
@@ -239,6 +289,9 @@ int main(void)
         cmocka_unit_test(a_misspelt_source_is_guessed_and_gets_no_line),
         cmocka_unit_test(a_misspelt_service_is_guessed),
         cmocka_unit_test(the_line_goes_into_the_file_that_is_read),
+        cmocka_unit_test(each_reason_is_told_in_words),
+        cmocka_unit_test(a_remote_domain_without_a_relay_gets_the_commands),
+        cmocka_unit_test(an_expression_that_gives_up_is_told),
         cmocka_unit_test(a_redirect_to_nowhere_is_named),
         cmocka_unit_test(what_the_caller_must_change_is_said),
         cmocka_unit_test(a_relay_that_may_not_speak_for_another_is_told_how),
