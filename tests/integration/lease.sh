@@ -56,7 +56,8 @@ in_sandbox() {
 agent_of() {
     for init in $(in_sandbox "$1" 'qrexec-domain-ini[t]'); do pgrep -P "$init" -f 'qrexec-agen[t]'; done
 }
-kill_all() { [ -n "$*" ] && kill -9 "$@"; }
+# Of several one may just have ended by itself.
+kill_all() { hit=1; for p in "$@"; do kill -9 "$p" 2>/dev/null && hit=0; done; return $hit; }
 
 kill_caller() { kill_all $(in_sandbox email 'qrexec-client-v[m]'); }
 kill_command() { kill_all $(in_sandbox email 'qvm-ru[n] @dispvm'); }
