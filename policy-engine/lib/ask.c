@@ -1,153 +1,187 @@
 /*
- * The choices of an ask: all rules of the service, argument and source, from last to first, each
- * adding its targets or (deny) taking them away.
+ * The choices of an ask: all rules of the service, argument and source, each adding its targets or
+ * (deny) taking them away; of two rules that speak of the same target the lower one counts.
  *
- * A set of places: every domain, every domain's @dispvm: form, @dispvm, @adminvm.
+ * So it is enough to know for each token, and through its tokens for each domain and each domain's
+ * @dispvm: form, the lowest rule that names it; order of looking does not matter.
  */
 #include "policy-engine/lib/decide.h"
-#include "policy-engine/lib/index.h"
 
-struct set {
-    bool *has; /* n domains, n disposables, then @dispvm and @adminvm */
-    size_t n;
+/* Numbers of rules; NAME_NONE: none. */
+struct offers {
+    uint32_t *by_token; /* of each of the view's names */
+    uint32_t any, anyvm, dispvm, adminvm;
 };
 
-static size_t place_dispvm(const struct set *s)
+static void lower(uint32_t *to, uint32_t rule)
 {
-    return 2 * s->n;
+    if (rule < *to)
+        *to = rule;
 }
 
-static size_t place_adminvm(const struct set *s)
+static void offer_rule(const struct match *m, struct offers *o, const struct rule *r)
 {
-    return 2 * s->n + 1;
-}
+    const struct names *names = &m->policy->names;
+    uint32_t token = r->redirect == NAME_NONE ? r->target_spelled : r->redirect, name;
+    uint32_t rule = (uint32_t)(r - m->policy->rules);
 
-static void put_domain(struct set *s, const struct policy_domains *d,
-                       const struct policy_domain *dom, bool on)
-{
-    if (dom)
-        s->has[dom - d->list] = on;
-}
-
-static void put_disposable(struct set *s, const struct policy_domains *d,
-                           const struct policy_domain *dom, bool on)
-{
-    if (dom && dom->template_for_dispvms)
-        s->has[s->n + (size_t)(dom - d->list)] = on;
-}
-
-/* Expands * or @anyvm, a tag, a type, templates of a tag. */
-static void put_matching(struct set *s, const struct policy_domains *d, enum token_kind kind,
-                         const char *rest, bool on)
-{
-    for (size_t i = 0; i < d->n; i++) {
-        const struct policy_domain *dom = &d->list[i];
-
-        if (kind == TOKEN_ANY || (kind == TOKEN_ANYVM && strcmp(dom->name, "dom0") != 0) ||
-            (kind == TOKEN_TAG && domain_has_tag(dom, rest)) ||
-            (kind == TOKEN_TYPE && dom->type && strcmp(dom->type, rest) == 0))
-            put_domain(s, d, dom, on);
-        if (kind == TOKEN_ANY || kind == TOKEN_ANYVM ||
-            (kind == TOKEN_DISPVM_TAG && domain_has_tag(dom, rest)))
-            put_disposable(s, d, dom, on);
+    switch (token) {
+    case NAME_ANY: lower(&o->any, rule); return;
+    case NAME_ANYVM: lower(&o->anyvm, rule); return;
+    case NAME_DISPVM: lower(&o->dispvm, rule); return;
+    /* by the keyword it is one choice, by name or uuid another, until the end */
+    case NAME_ADMINVM: lower(&o->adminvm, rule); return;
+    case NAME_DEFAULT: return;
+    default: break;
     }
-    if (kind == TOKEN_ANY || kind == TOKEN_ANYVM)
-        s->has[place_dispvm(s)] = on;
+    name = names_find(&m->domains->names, names_span(names, token), names->list[token].hash);
+    if (name != NAME_NONE)
+        lower(&o->by_token[name], rule);
 }
 
-static void put_token(struct set *s, const struct policy_domains *d, struct span word, bool on)
+static void offer_places(struct match *m, struct offers *o, struct places list, bool check)
 {
-    enum token_kind kind = token_kind(word);
+    for (size_t i = 0; i < list.n; i++) {
+        const struct rule *r = &m->policy->rules[list.rules[i]];
 
-    switch (kind) {
-    case TOKEN_NAME:
-    case TOKEN_UUID: put_domain(s, d, domains_find(d, word), on); break;
-    case TOKEN_DISPVM_NAME: put_disposable(s, d, domains_find(d, token_rest(word)), on); break;
-    case TOKEN_DISPVM: s->has[place_dispvm(s)] = on; break;
-    case TOKEN_ADMINVM:
-        /* by the keyword it is one choice, by name or uuid another, until the end */
-        if (span_equal(word, SPAN("@adminvm")))
-            s->has[place_adminvm(s)] = on;
-        else
-            put_domain(s, d, domains_find(d, word), on);
-        break;
-    case TOKEN_DEFAULT:
-    case TOKEN_BAD: break;
-    default: put_matching(s, d, kind, token_rest(word).data, on);
+        if (!check || match_source(m, r))
+            offer_rule(m, o, r);
     }
 }
 
-static void collect(struct match *m, struct set *s)
+static void collect(struct match *m, struct offers *o)
 {
     const struct policy *p = m->policy;
-    struct walk w = walk_start(p, m->service, m->argument, true);
-    const struct rule *r;
+    uint32_t buckets[INDEX_BUCKETS];
+    size_t n = index_buckets(p, m->service, m->argument, buckets);
 
-    while ((r = walk_next(&w))) {
-        enum match_column c = match_rule(m, r);
-
-        if (c == MATCH_ALL || c == MATCH_TARGET)
-            put_token(
-                s, m->domains,
-                names_span(&p->names, r->redirect == NAME_NONE ? r->target_spelled : r->redirect),
-                r->action != POLICY_DENY);
+    for (size_t i = 0; i < n; i++) {
+        if (m->source_tokens.too_many)
+            offer_places(m, o, index_bucket(p, buckets[i]), true);
+        for (size_t k = 0; !m->source_tokens.too_many && k < m->source_tokens.n; k++)
+            offer_places(m, o, index_from(p, buckets[i], m->source_tokens.id[k]), false);
     }
+    offer_places(m, o, index_regex(p, m->service), true);
 }
 
-static void resolve(struct match *m, struct set *s)
+static uint32_t lowest_in(const struct match *m, const struct offers *o, struct token_range range)
 {
-    const struct policy_domains *d = m->domains;
-    const struct policy_domain *dom;
+    uint32_t lowest = NAME_NONE;
 
-    if (s->has[place_dispvm(s)] && m->default_dispvm) {
-        dom = domains_find(d, span_of(m->default_dispvm));
-        if (dom)
-            s->has[s->n + (size_t)(dom - d->list)] = true;
-    }
-    if (s->has[place_adminvm(s)])
-        put_domain(s, d, domains_find(d, SPAN("dom0")), true);
-    put_domain(s, d, m->source.domain, false);
-    for (size_t i = 0; i < d->n; i++)
-        if (d->list[i].internal)
-            s->has[i] = s->has[s->n + i] = false;
+    for (uint32_t i = 0; i < range.n; i++)
+        lower(&lowest, o->by_token[m->domains->tokens[range.first + i]]);
+    return lowest;
+}
+
+static bool adds(const struct match *m, uint32_t rule)
+{
+    return rule != NAME_NONE && m->policy->rules[rule].action != POLICY_DENY;
+}
+
+/* ---- What is offered ---- */
+
+struct chooser {
+    struct match *m;
+    const struct rule *rule; /* the ask */
+    struct offers offers;
+    uint32_t wide, wide_vm;                 /* for dom0, for all others */
+    const struct policy_domain *disposable; /* whose @dispvm: form @dispvm stands for, or NULL */
+};
+
+static bool is_dom0_itself(const struct policy_domain *dom)
+{
+    return strcmp(dom->name, "dom0") == 0;
 }
 
 static bool is_up(const struct policy_domain *dom)
 {
-    return strcmp(dom->name, "dom0") == 0 ||
-           (dom->power_state && strcmp(dom->power_state, "Running") == 0);
+    return is_dom0_itself(dom) || (dom->power_state && strcmp(dom->power_state, "Running") == 0);
 }
 
-static int add_choice(struct policy_verdict *v, size_t *cap, const char *prefix, const char *name)
+static bool offers_domain(const struct chooser *c, const struct policy_domain *dom)
 {
-    _cleanup_(text_deinit) struct text t = {0};
-    int r = ARRAY_GROW(v->choices, *cap, v->n_choices);
+    const struct domain_view *v = domain_view(c->m->domains, dom);
+    bool dom0 = is_dom0_itself(dom);
+    uint32_t lowest = dom0 ? c->wide : c->wide_vm;
 
-    if (r)
-        return r;
-    text_addf(&t, "%s%s", prefix, name);
-    r = text_take(&t, &v->choices[v->n_choices]);
-    if (!r)
-        v->n_choices++;
-    return r;
+    if (dom->internal || dom == c->m->source.domain || (!c->rule->autostart && !is_up(dom)))
+        return false;
+    lower(&lowest, lowest_in(c->m, &c->offers, v->self));
+    lower(&lowest, lowest_in(c->m, &c->offers, v->properties));
+    return adds(c->m, lowest) || (dom0 && adds(c->m, c->offers.adminvm));
 }
 
-static int list_choices(struct match *m, const struct rule *rule, const struct set *s,
-                        struct policy_verdict *v)
+static bool offers_disposable(const struct chooser *c, const struct policy_domain *dom)
+{
+    const struct domain_view *v = domain_view(c->m->domains, dom);
+    uint32_t lowest = c->wide_vm;
+
+    if (dom->internal || !c->rule->autostart)
+        return false;
+    if (dom == c->disposable)
+        return true;
+    if (!dom->template_for_dispvms)
+        return false;
+    lower(&lowest, lowest_in(c->m, &c->offers, v->disposable));
+    lower(&lowest, lowest_in(c->m, &c->offers, v->disposable_tags));
+    return adds(c->m, lowest);
+}
+
+static void resolve(struct chooser *c)
+{
+    const struct policy_domains *d = c->m->domains;
+    struct offers *o = &c->offers;
+
+    c->wide = c->wide_vm = o->any;
+    lower(&c->wide_vm, o->anyvm);
+    lower(&o->dispvm, c->wide_vm);
+    if (adds(c->m, o->dispvm) && c->m->default_dispvm)
+        c->disposable = domains_at_name(d, domain_view(d, c->m->source.domain)->default_name);
+}
+
+/* Texts of the domains' view, so nothing is copied. Both runs are in order already: by name. */
+static void list_choices(const struct chooser *c, struct policy_verdict *v)
+{
+    const struct policy_domains *d = c->m->domains;
+    size_t i = 0, k = 0;
+
+    while (true) {
+        const char *name, *disposable;
+
+        while (i < d->n && !offers_domain(c, &d->list[d->sorted[i]]))
+            i++;
+        while (k < d->n && !offers_disposable(c, &d->list[d->sorted[k]]))
+            k++;
+        if (i == d->n && k == d->n)
+            return;
+        name = i < d->n ? d->list[d->sorted[i]].name : NULL;
+        disposable = k < d->n ? domains_text(d, d->views[d->sorted[k]].disposable_text) : NULL;
+        if (!disposable || (name && strcmp(name, disposable) < 0)) {
+            v->choices[v->n_choices++] = (char *)name;
+            i++;
+        } else {
+            v->choices[v->n_choices++] = (char *)disposable;
+            k++;
+        }
+    }
+}
+
+static int many_choices(struct match *m, const struct rule *rule, struct policy_verdict *v)
 {
     const struct policy_domains *d = m->domains;
-    size_t cap = 0;
-    int r = 0;
+    struct chooser c = {
+        .m = m, .rule = rule, .offers = {NULL, NAME_NONE, NAME_NONE, NAME_NONE, NAME_NONE}};
+    _cleanup_(freep) uint32_t *by_token = malloc((d->names.n + 1) * sizeof(*by_token));
 
-    for (size_t i = 0; !r && i < d->n; i++) {
-        if (s->has[i] && (rule->autostart || is_up(&d->list[i])))
-            r = add_choice(v, &cap, "", d->list[i].name);
-        if (!r && s->has[s->n + i] && rule->autostart)
-            r = add_choice(v, &cap, "@dispvm:", d->list[i].name);
-    }
-    if (v->n_choices)
-        qsort(v->choices, v->n_choices, sizeof(v->choices[0]), order_of_strings);
-    return r;
+    v->choices = malloc((2 * d->n + 1) * sizeof(*v->choices));
+    if (!by_token || !v->choices)
+        return -ENOMEM;
+    memset(by_token, 0xff, (d->names.n + 1) * sizeof(*by_token));
+    c.offers.by_token = by_token;
+    collect(m, &c.offers);
+    resolve(&c);
+    list_choices(&c, v);
+    return 0;
 }
 
 /* target= is the one choice, as it stands. */
@@ -157,45 +191,34 @@ static int one_choice(struct match *m, const struct rule *rule, struct policy_ve
     struct subject s = subject_of(m->domains, redirect);
     bool up = s.kind == TOKEN_ADMINVM ||
               ((s.kind == TOKEN_NAME || s.kind == TOKEN_UUID) && s.domain && is_up(s.domain));
-    size_t cap = 0;
 
     if (!rule->autostart && !up)
         return 0;
-    return add_choice(v, &cap, "", s.kind == TOKEN_ADMINVM ? "dom0" : redirect);
+    v->choices = malloc(sizeof(*v->choices));
+    if (!v->choices)
+        return -ENOMEM;
+    v->choices[v->n_choices++] = s.kind == TOKEN_ADMINVM ? (char *)"dom0" : (char *)redirect;
+    return 0;
 }
 
-static int many_choices(struct match *m, const struct rule *rule, struct policy_verdict *v)
+static const char *find_choice(const struct policy_verdict *v, const char *wanted)
 {
-    struct set s = {.n = m->domains->n};
-    int r;
+    char *const *found =
+        wanted ? bsearch(&wanted, v->choices, v->n_choices, sizeof(v->choices[0]), order_of_strings)
+               : NULL;
 
-    s.has = calloc(2 * s.n + 2, sizeof(*s.has));
-    if (!s.has)
-        return -ENOMEM;
-    collect(m, &s);
-    resolve(m, &s);
-    r = list_choices(m, rule, &s, v);
-    free(s.has);
-    return r;
+    return found ? *found : NULL;
 }
 
 static void choose_default(struct match *m, const struct rule *rule, struct policy_verdict *v)
 {
     const char *wanted = rule_text(m->policy, rule->default_target);
-    struct span word = wanted ? span_of(wanted) : SPAN("");
+    enum token_kind kind = wanted ? token_kind(span_of(wanted)) : TOKEN_BAD;
 
-    for (size_t i = 0; wanted && i < v->n_choices; i++) {
-        const char *c = v->choices[i];
-        bool same = strcmp(c, wanted) == 0;
-
-        if (token_kind(word) == TOKEN_ADMINVM)
-            same = strcmp(c, "dom0") == 0;
-        if (token_kind(word) == TOKEN_DISPVM)
-            same = same || (m->default_dispvm && span_starts(span_of(c), DISPVM_COLON) &&
-                            strcmp(c + DISPVM_COLON.len, m->default_dispvm) == 0);
-        if (same)
-            v->default_target = c;
-    }
+    v->default_target = find_choice(v, kind == TOKEN_ADMINVM ? "dom0" : wanted);
+    if (kind == TOKEN_DISPVM && !v->default_target && m->default_dispvm)
+        v->default_target = find_choice(
+            v, domains_text(m->domains, domain_view(m->domains, m->source.domain)->default_text));
 }
 
 int ask_choices(struct match *m, const struct rule *rule, struct policy_verdict *v)

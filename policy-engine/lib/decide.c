@@ -39,25 +39,25 @@ void policy_verdict_deny(struct policy_verdict *v, enum policy_reason reason)
 
 void policy_verdict_deinit(struct policy_verdict *v)
 {
-    for (size_t i = 0; i < v->n_choices; i++)
-        free(v->choices[i]);
-    free(v->choices);
+    free(v->choices); /* the texts are the policy's and the domains' */
     free(v->owned[0]);
     free(v->owned[1]);
     *v = (struct policy_verdict){0};
 }
 
 /* A target as a caller or a target= may name it: one that names no domain becomes @default. */
-static enum policy_reason check_target(const struct policy_domains *d, const char **target)
+static enum policy_reason check_target(const struct policy_domains *d, const char *spelled,
+                                       struct subject *ret)
 {
-    struct subject s = subject_of(d, *target);
+    struct subject s = subject_of(d, spelled);
 
     if (!token_allowed(s.kind, TOKEN_REQUEST))
         return POLICY_REASON_INVALID_TARGET;
     if ((s.kind == TOKEN_NAME || s.kind == TOKEN_UUID) && !s.domain)
-        *target = "@default";
+        s = (struct subject){.spelled = "@default", .kind = TOKEN_DEFAULT};
     if (s.kind == TOKEN_DISPVM_NAME && (!s.domain || !s.domain->template_for_dispvms))
         return POLICY_REASON_NOT_DISPVM_TEMPLATE;
+    *ret = s;
     return POLICY_REASON_NONE;
 }
 
@@ -73,89 +73,87 @@ static bool may_speak_for(const struct policy_domains *d, const char *relay, con
 }
 
 /* A source is a domain: a keyword in its place would match the rules that name that keyword. */
-static bool is_source(const char *source)
+static bool is_source(const struct subject *s)
 {
-    enum token_kind kind = token_kind(span_of(source));
+    return s->kind == TOKEN_NAME || s->kind == TOKEN_UUID || s->kind == TOKEN_ADMINVM;
+}
 
-    return kind == TOKEN_NAME || kind == TOKEN_UUID || kind == TOKEN_ADMINVM;
+static void use_source(struct match *m, struct subject source, struct policy_verdict *v)
+{
+    const struct policy_domain *dom = source.domain;
+
+    m->source = source;
+    m->default_dispvm = dom ? dom->default_dispvm : NULL;
+    if (m->default_dispvm && !*m->default_dispvm)
+        m->default_dispvm = NULL;
+    v->source = source.spelled;
+    v->guivm = dom ? dom->guivm : NULL;
+}
+
+static bool deny(struct policy_verdict *v, enum policy_reason reason)
+{
+    policy_verdict_deny(v, reason);
+    return false;
 }
 
 bool decide_prepare(struct match *m, const struct policy_request *request, struct policy_verdict *v)
 {
-    const char *argument = request->argument ? request->argument : "+";
     const char *target = request->target && *request->target ? request->target : "@default";
-    struct span service = span_of(request->service), arg = span_of(argument);
-    enum policy_reason reason = check_target(m->domains, &target);
+    const char *remote = request->requested_source;
+    struct span service = span_of(request->service);
+    struct span argument = request->argument ? span_of(request->argument) : SPAN("+");
+    enum policy_reason reason = check_target(m->domains, target, &m->target);
+    struct subject source = subject_of(m->domains, request->source);
 
     v->source = request->source;
     v->rule = POLICY_NO_RULE;
-    if (reason) {
-        policy_verdict_deny(v, reason);
-        return false;
+    if (reason)
+        return deny(v, reason);
+    v->requested_target = m->target.spelled;
+    if (!is_source(&source))
+        return deny(v, POLICY_REASON_INVALID_SOURCE);
+    if (remote && *remote) {
+        if (!may_speak_for(m->domains, request->source, remote))
+            return deny(v, POLICY_REASON_INVALID_SOURCE);
+        source = subject_of(m->domains, remote);
+        v->policy_source = remote;
     }
-    v->requested_target = target;
-    if (!is_source(v->source)) {
-        policy_verdict_deny(v, POLICY_REASON_INVALID_SOURCE);
-        return false;
-    }
-    if (request->requested_source && *request->requested_source) {
-        if (!may_speak_for(m->domains, request->source, request->requested_source)) {
-            policy_verdict_deny(v, POLICY_REASON_INVALID_SOURCE);
-            return false;
-        }
-        v->source = request->requested_source;
-        v->policy_source = request->requested_source;
-    }
+    use_source(m, source, v);
     m->service = names_find(&m->policy->names, service, names_hash(service));
-    m->argument = names_find(&m->policy->names, arg, names_hash(arg));
-    m->argument_text = arg.len ? span_skip(arg, 1) : arg;
-    m->source = subject_of(m->domains, v->source);
-    m->target = subject_of(m->domains, target);
-    m->default_dispvm = m->source.domain ? m->source.domain->default_dispvm : NULL;
-    if (m->default_dispvm && !*m->default_dispvm)
-        m->default_dispvm = NULL;
-    v->guivm = m->source.domain ? m->source.domain->guivm : NULL;
+    m->argument = names_find(&m->policy->names, argument, names_hash(argument));
+    m->argument_text = argument.len ? span_skip(argument, 1) : argument;
+    match_collect_tokens(m);
     return true;
 }
 
-static int use_default_dispvm(struct match *m, struct policy_verdict *v)
+/* False: a denial. */
+static bool use_default_dispvm(const struct match *m, struct subject *target,
+                               struct policy_verdict *v)
 {
-    _cleanup_(text_deinit) struct text t = {0};
+    const struct policy_domains *d = m->domains;
 
-    if (!m->default_dispvm) {
-        policy_verdict_deny(v, POLICY_REASON_NO_DISPVM);
-        return 0;
-    }
-    text_addf(&t, "@dispvm:%s", m->default_dispvm);
-    free(v->owned[0]);
-    v->owned[0] = NULL;
-    if (text_take(&t, &v->owned[0]))
-        return -ENOMEM;
-    v->target = v->owned[0];
-    return 0;
+    if (!m->default_dispvm)
+        return deny(v, POLICY_REASON_NO_DISPVM);
+    *target =
+        (struct subject){.spelled = domains_text(d, domain_view(d, m->source.domain)->default_text),
+                         .kind = TOKEN_DISPVM_NAME};
+    return true;
 }
 
-static bool may_stay_down(const struct match *m, const char *target)
+static bool may_stay_down(const struct subject *s)
 {
-    struct subject s = subject_of(m->domains, target);
-
-    if (s.kind == TOKEN_ADMINVM)
+    if (s->kind == TOKEN_ADMINVM)
         return true;
-    return s.kind != TOKEN_DISPVM_NAME && s.domain && s.domain->power_state &&
-           strcmp(s.domain->power_state, "Running") == 0;
+    return s->kind != TOKEN_DISPVM_NAME && s->domain && s->domain->power_state &&
+           strcmp(s->domain->power_state, "Running") == 0;
 }
 
 /* A remote domain is reached through its relay, under another service name. */
-static int use_relay(const struct match *m, const struct policy_request *q,
+static int use_relay(const struct policy_domain *d, const struct policy_request *q,
                      struct policy_verdict *v)
 {
-    struct subject s = subject_of(m->domains, v->target);
     _cleanup_(text_deinit) struct text t = {0};
-    const struct policy_domain *d = s.domain;
 
-    if (s.kind == TOKEN_ADMINVM || s.kind == TOKEN_DISPVM_NAME || !d || !d->type ||
-        strcmp(d->type, "RemoteVM") != 0)
-        return 0;
     if (!d->relayvm || !*d->relayvm || !d->transport_rpc || !*d->transport_rpc) {
         policy_verdict_deny(v, POLICY_REASON_NO_RELAY);
         return 0;
@@ -170,53 +168,67 @@ static int use_relay(const struct match *m, const struct policy_request *q,
     return 0;
 }
 
+static bool same_spelling(const struct subject *a, const struct subject *b)
+{
+    if (a->kind == TOKEN_ADMINVM || b->kind == TOKEN_ADMINVM)
+        return a->kind == b->kind;
+    return strcmp(a->spelled, b->spelled) == 0;
+}
+
 /* From the loopback check on: the same for an allow rule and for the user's answer. */
 static int finish_allow(const struct match *m, const struct policy_request *q,
-                        struct policy_verdict *v)
+                        const struct subject *target, struct policy_verdict *v)
 {
-    int r = 0;
+    const struct policy_domain *dom = target->kind == TOKEN_DISPVM_NAME ? NULL : target->domain;
 
-    if (!q->just_evaluate &&
-        span_equal(token_canonical(span_of(v->source)), token_canonical(span_of(v->target)))) {
+    if (!q->just_evaluate && same_spelling(&m->source, target)) {
         policy_verdict_deny(v, POLICY_REASON_LOOPBACK);
         return 0;
     }
     v->action = POLICY_ALLOW;
-    if (is_dom0(span_of(v->target))) {
+    v->target = target->spelled;
+    if (target->kind == TOKEN_ADMINVM) {
         v->target = "dom0";
         v->policy_source = NULL;
-    } else if (!q->just_evaluate) {
-        r = use_relay(m, q, v);
+    } else if (!q->just_evaluate && dom && dom->type && strcmp(dom->type, "RemoteVM") == 0) {
+        return use_relay(dom, q, v);
     }
-    return r;
+    return 0;
 }
 
 static int decide_allow(struct match *m, const struct rule *rule, const struct policy_request *q,
                         struct policy_verdict *v)
 {
-    enum policy_reason reason;
-    int r = 0;
+    struct subject target = m->target;
+    enum policy_reason reason = POLICY_REASON_NONE;
 
-    v->target =
-        rule->redirect == NAME_NONE ? v->requested_target : rule_text(m->policy, rule->redirect);
-    reason = check_target(m->domains, &v->target);
-    if (!reason && strcmp(v->target, "@default") == 0)
+    v->target = target.spelled; /* a denial tells it too */
+    if (rule->redirect != NAME_NONE) {
+        v->target = rule_text(m->policy, rule->redirect);
+        reason = check_target(m->domains, v->target, &target);
+    }
+    if (!reason && target.kind == TOKEN_DEFAULT)
         reason = POLICY_REASON_NO_TARGET;
     if (reason) {
         policy_verdict_deny(v, reason);
         return 0;
     }
-    v->action = POLICY_ALLOW;
-    if (strcmp(v->target, "@dispvm") == 0)
-        r = use_default_dispvm(m, v);
-    if (r || v->action == POLICY_DENY)
-        return r;
-    if (!rule->autostart && !may_stay_down(m, v->target)) {
+    if (target.kind == TOKEN_DISPVM && !use_default_dispvm(m, &target, v))
+        return 0;
+    v->target = target.spelled;
+    if (!rule->autostart && !may_stay_down(&target)) {
         policy_verdict_deny(v, POLICY_REASON_AUTOSTART);
         v->notify = rule->notify;
         return 0;
     }
-    return finish_allow(m, q, v);
+    return finish_allow(m, q, &target, v);
+}
+
+static void name_rule(const struct match *m, const struct rule *rule, struct policy_verdict *v)
+{
+    v->rule = (uint32_t)(rule - m->policy->rules);
+    v->rule_file = rule_text(m->policy, rule->file);
+    v->rule_line = rule->line;
 }
 
 static int decide_rule(struct match *m, const struct rule *rule, const struct policy_request *q,
@@ -224,9 +236,7 @@ static int decide_rule(struct match *m, const struct rule *rule, const struct po
 {
     const char *user = rule_text(m->policy, rule->user);
 
-    v->rule = (uint32_t)(rule - m->policy->rules);
-    v->rule_file = rule_text(m->policy, rule->file);
-    v->rule_line = rule->line;
+    name_rule(m, rule, v);
     v->notify = rule->notify;
     v->user = user ? user : "DEFAULT";
     v->autostart = rule->autostart;
@@ -244,33 +254,33 @@ static int decide_rule(struct match *m, const struct rule *rule, const struct po
 static int decide_by_rules(struct match *m, const struct policy_request *q,
                            struct policy_verdict *v)
 {
-    struct walk w = walk_start(m->policy, m->service, m->argument, false);
-    const struct rule *rule;
+    const struct rule *rule = match_first(m);
 
-    while ((rule = walk_next(&w))) {
-        bool all = match_rule(m, rule) == MATCH_ALL;
-
-        if (m->regex_limit) {
-            v->rule = (uint32_t)(rule - m->policy->rules);
-            v->rule_file = rule_text(m->policy, rule->file);
-            v->rule_line = rule->line;
-            policy_verdict_deny(v, POLICY_REASON_REGEX_LIMIT);
-            return 0;
-        }
-        if (all)
-            return decide_rule(m, rule, q, v);
-    }
-    policy_verdict_deny(v, POLICY_REASON_NO_MATCH);
+    if (rule && !m->regex_limit)
+        return decide_rule(m, rule, q, v);
+    if (rule)
+        name_rule(m, rule, v);
+    policy_verdict_deny(v, rule ? POLICY_REASON_REGEX_LIMIT : POLICY_REASON_NO_MATCH);
     return 0;
+}
+
+/* Not zeroed as a whole: the lists of tokens are filled before they are looked at. */
+static void match_init(struct match *m, const struct policy *p, const struct policy_domains *d)
+{
+    m->policy = p;
+    m->domains = d;
+    m->regex_limit = false;
 }
 
 int policy_decide(const struct policy *p, const struct policy_domains *d,
                   const struct policy_request *q, struct policy_verdict *ret)
 {
-    struct match m = {.policy = p, .domains = d};
+    struct match m;
     struct policy_verdict v = {0};
-    int r = decide_prepare(&m, q, &v) ? decide_by_rules(&m, q, &v) : 0;
+    int r;
 
+    match_init(&m, p, d);
+    r = decide_prepare(&m, q, &v) ? decide_by_rules(&m, q, &v) : 0;
     if (r) {
         policy_verdict_deinit(&v);
         return r;
@@ -292,23 +302,25 @@ static int carry_out_choice(struct match *m, const struct policy_request *q,
                             struct policy_verdict *v)
 {
     struct subject s = subject_of(m->domains, v->target);
-    int r = 0;
 
-    if (s.kind == TOKEN_DISPVM)
-        r = use_default_dispvm(m, v);
-    else if ((s.kind == TOKEN_NAME || s.kind == TOKEN_UUID) && !s.domain)
+    if (s.kind == TOKEN_DISPVM && !use_default_dispvm(m, &s, v))
+        return 0;
+    if ((s.kind == TOKEN_NAME || s.kind == TOKEN_UUID) && !s.domain) {
         policy_verdict_deny(v, POLICY_REASON_NO_TARGET);
-    return r || v->action == POLICY_DENY ? r : finish_allow(m, q, v);
+        return 0;
+    }
+    return finish_allow(m, q, &s, v);
 }
 
 int policy_answer_ask(const struct policy *p, const struct policy_domains *d,
                       const struct policy_request *q, const struct policy_verdict *asked,
                       const char *chosen, struct policy_verdict *ret)
 {
-    struct match m = {.policy = p, .domains = d};
+    struct match m;
     struct policy_verdict v = {0};
     int r = 0;
 
+    match_init(&m, p, d);
     if (!decide_prepare(&m, q, &v)) {
         *ret = v;
         return 0;

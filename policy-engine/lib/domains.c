@@ -1,4 +1,4 @@
-/* The domains: filled once, then only looked at. */
+/* The domains: filled once, their tokens worked out as each is added, then only looked at. */
 #include "policy-engine/lib/domains.h"
 
 #include "policy-engine/lib/token.h"
@@ -62,45 +62,191 @@ static int domain_copy(struct policy_domain *to, const struct policy_domain *fro
     return -ENOMEM;
 }
 
-static int add_key(struct policy_domains *d, struct span key, uint32_t place)
+/* ---- Tokens ---- */
+
+/* The number of prefix and rest together. */
+static int intern(struct policy_domains *d, struct span prefix, const char *rest, uint32_t *ret)
 {
-    uint32_t id;
+    _cleanup_(text_deinit) struct text t = {0};
     int r;
 
-    if (names_find(&d->names, key, names_hash(key)) != NAME_NONE)
-        return POLICY_E_EXISTS;
-    r = names_add(&d->names, key, &id);
-    while (!r && id >= d->by_cap)
-        r = array_grow(&d->by, &d->by_cap, d->by_cap ? d->by_cap : 1, sizeof(*d->by));
+    text_add(&t, prefix);
+    text_add(&t, span_of(rest));
+    if (t.failed)
+        return -ENOMEM;
+    r = ARRAY_GROW(d->by, d->by_cap, d->by_n);
     if (!r)
-        d->by[id] = place;
+        r = names_add(&d->names, (struct span){t.data, t.len}, ret);
+    if (!r && *ret == d->by_n)
+        d->by[d->by_n++] = NAME_NONE;
     return r;
 }
 
-int policy_domains_add(struct policy_domains *d, const struct policy_domain *domain)
+/* Adds a token to the range that ends the list; a word that no rule can hold is left out. */
+static int add_token(struct policy_domains *d, struct token_range *range, struct span prefix,
+                     const char *rest, unsigned kinds)
+{
+    uint32_t id = 0;
+    int r = intern(d, prefix, rest, &id);
+
+    if (r || !(kinds & 1u << token_kind(names_span(&d->names, id))))
+        return r;
+    r = ARRAY_GROW(d->tokens, d->tokens_cap, d->n_tokens);
+    if (r)
+        return r;
+    d->tokens[d->n_tokens++] = id;
+    range->n++;
+    return 0;
+}
+
+static struct token_range range_here(const struct policy_domains *d)
+{
+    return (struct token_range){(uint32_t)d->n_tokens, 0};
+}
+
+/* dom0 has the zero uuid, whatever else it says of itself, and nobody else has. */
+static int view_spellings(struct policy_domains *d, const struct policy_domain *dom,
+                          struct span prefix, struct token_range *range, unsigned kinds)
+{
+    bool dom0 = strcmp(dom->name, "dom0") == 0;
+    _cleanup_(text_deinit) struct text uuid = {0};
+    int r;
+
+    *range = range_here(d);
+    text_addf(&uuid, "uuid:%s", dom->uuid ? dom->uuid : "");
+    if (uuid.failed)
+        return -ENOMEM;
+    if (dom0)
+        kinds |= 1u << TOKEN_ADMINVM;
+    r = add_token(d, range, prefix, dom->name, kinds);
+    if (!r && dom->uuid && strcmp(uuid.data, ZERO_UUID) != 0)
+        r = add_token(d, range, prefix, uuid.data, kinds);
+    if (!r && dom0)
+        r = add_token(d, range, prefix, ZERO_UUID, kinds);
+    return r;
+}
+
+static int view_tags(struct policy_domains *d, const struct policy_domain *dom, struct span prefix,
+                     struct token_range *range, enum token_kind kind)
+{
+    int r = 0;
+
+    *range = range_here(d);
+    for (size_t i = 0; !r && i < dom->n_tags; i++)
+        r = add_token(d, range, prefix, dom->tags[i], 1u << kind);
+    return r;
+}
+
+static int view_default(struct policy_domains *d, const struct policy_domain *dom,
+                        struct domain_view *v)
+{
+    const char *name = dom->default_dispvm;
+    int r;
+
+    v->default_text = v->default_token = v->default_name = NAME_NONE;
+    if (!name || !*name)
+        return 0;
+    r = intern(d, DISPVM_COLON, name, &v->default_text);
+    if (!r)
+        r = intern(d, SPAN(""), is_dom0(span_of(name)) ? "dom0" : name, &v->default_name);
+    if (!r && token_kind(names_span(&d->names, v->default_text)) == TOKEN_DISPVM_NAME)
+        v->default_token = v->default_text;
+    return r;
+}
+
+static int view_domain(struct policy_domains *d, const struct policy_domain *dom,
+                       struct domain_view *v)
+{
+    int r = view_spellings(d, dom, SPAN(""), &v->self, 1u << TOKEN_NAME | 1u << TOKEN_UUID);
+
+    if (!r)
+        r = view_tags(d, dom, SPAN("@tag:"), &v->properties, TOKEN_TAG);
+    if (!r && dom->type)
+        r = add_token(d, &v->properties, SPAN("@type:"), dom->type, 1u << TOKEN_TYPE);
+    if (!r && dom->template_for_dispvms)
+        r = view_spellings(d, dom, DISPVM_COLON, &v->disposable, 1u << TOKEN_DISPVM_NAME);
+    if (!r && dom->template_for_dispvms)
+        r = view_tags(d, dom, SPAN("@dispvm:@tag:"), &v->disposable_tags, TOKEN_DISPVM_TAG);
+    if (!r)
+        r = intern(d, DISPVM_COLON, dom->name, &v->disposable_text);
+    return r ? r : view_default(d, dom, v);
+}
+
+/* ---- Adding ---- */
+
+static int check_new(const struct policy_domains *d, const struct policy_domain *domain)
 {
     _cleanup_(text_deinit) struct text uuid = {0};
-    struct policy_domain copy;
-    int r;
 
     if (!domain->name || !*domain->name)
         return -EINVAL;
     text_addf(&uuid, "uuid:%s", domain->uuid ? domain->uuid : "");
     if (uuid.failed)
         return -ENOMEM;
-    if (domains_find(d, span_of(domain->name)) ||
-        (domain->uuid && domains_find(d, (struct span){uuid.data, uuid.len})))
-        return POLICY_E_EXISTS;
-    r = ARRAY_GROW(d->list, d->cap, d->n);
+    return domains_find(d, span_of(domain->name)) ||
+                   (domain->uuid && domains_find(d, (struct span){uuid.data, uuid.len}))
+               ? POLICY_E_EXISTS
+               : 0;
+}
+
+static void sort_in(struct policy_domains *d, uint32_t place)
+{
+    size_t low = 0, high = place;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (strcmp(d->list[d->sorted[middle]].name, d->list[place].name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    memmove(d->sorted + low + 1, d->sorted + low, (place - low) * sizeof(d->sorted[0]));
+    d->sorted[low] = place;
+}
+
+/* Tokens and places; what fails half-way leaves tokens that belong to nobody. */
+static int prepare(struct policy_domains *d, const struct policy_domain *dom,
+                   struct domain_view *view, uint32_t *ret_name, uint32_t *ret_uuid)
+{
+    int r = ARRAY_GROW(d->list, d->cap, d->n);
+
+    if (!r)
+        r = ARRAY_GROW(d->views, d->views_cap, d->n);
+    if (!r)
+        r = ARRAY_GROW(d->sorted, d->sorted_cap, d->n);
+    if (!r)
+        r = view_domain(d, dom, view);
+    if (!r)
+        r = intern(d, SPAN(""), dom->name, ret_name);
+    if (!r && dom->uuid)
+        r = intern(d, SPAN("uuid:"), dom->uuid, ret_uuid);
+    return r;
+}
+
+int policy_domains_add(struct policy_domains *d, const struct policy_domain *domain)
+{
+    struct domain_view view = {0};
+    struct policy_domain copy;
+    uint32_t name = NAME_NONE, uuid = NAME_NONE;
+    int r = check_new(d, domain);
+
     if (!r)
         r = domain_copy(&copy, domain);
     if (r)
         return r;
-    d->list[d->n++] = copy;
-    r = add_key(d, span_of(copy.name), (uint32_t)(d->n - 1));
-    if (!r && copy.uuid)
-        r = add_key(d, (struct span){uuid.data, uuid.len}, (uint32_t)(d->n - 1));
-    return r;
+    r = prepare(d, &copy, &view, &name, &uuid);
+    if (r) {
+        domain_deinit(&copy);
+        return r;
+    }
+    d->by[name] = (uint32_t)d->n;
+    if (uuid != NAME_NONE)
+        d->by[uuid] = (uint32_t)d->n;
+    d->list[d->n] = copy;
+    d->views[d->n] = view;
+    sort_in(d, (uint32_t)d->n++);
+    return 0;
 }
 
 struct policy_domains *policy_domains_ref(struct policy_domains *d)
@@ -117,6 +263,9 @@ void policy_domains_unref(struct policy_domains *d)
     for (size_t i = 0; i < d->n; i++)
         domain_deinit(&d->list[i]);
     free(d->list);
+    free(d->views);
+    free(d->sorted);
+    free(d->tokens);
     free(d->by);
     names_deinit(&d->names);
     free(d);
@@ -142,14 +291,18 @@ const struct policy_domain *policy_domains_at(const struct policy_domains *d, si
     return &d->list[n];
 }
 
+const struct policy_domain *domains_at_name(const struct policy_domains *d, uint32_t name)
+{
+    uint32_t place = name == NAME_NONE ? NAME_NONE : d->by[name];
+
+    return place == NAME_NONE ? NULL : &d->list[place];
+}
+
 const struct policy_domain *domains_find(const struct policy_domains *d, struct span spelled)
 {
-    uint32_t id;
-
     if (is_dom0(spelled))
         spelled = SPAN("dom0");
-    id = d->names.n ? names_find(&d->names, spelled, names_hash(spelled)) : NAME_NONE;
-    return id == NAME_NONE ? NULL : &d->list[d->by[id]];
+    return domains_at_name(d, names_find(&d->names, spelled, names_hash(spelled)));
 }
 
 const struct policy_domain *policy_domains_find(const struct policy_domains *d, const char *spelled)

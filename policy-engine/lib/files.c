@@ -65,45 +65,69 @@ static const struct policy_file *find_file(const struct policy_source *s, const 
     return NULL;
 }
 
-static int read_disk(const char *path, char **ret, size_t *ret_len)
+/* A regular file of a size that is read at all: its size, or a negative errno. */
+static off_t check_file(int fd)
 {
-    _cleanup_(freep) char *data = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r = 0;
-    size_t len = 0, cap = 0;
-    ssize_t got = 1;
     struct stat st;
 
-    if (fd < 0)
-        return -errno;
     if (fstat(fd, &st) < 0)
-        r = -errno;
-    else if (!S_ISREG(st.st_mode)) /* a pipe would read as an empty file */
-        r = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-    while (!r && got > 0) {
-        if (len + 4096 > cap) {
-            char *p = realloc(data, cap = cap ? cap * 2 : 8192);
+        return -errno;
+    if (!S_ISREG(st.st_mode)) /* a pipe would read as an empty file */
+        return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+    return st.st_size > FILES_CONTENT_MAX ? -EFBIG : st.st_size;
+}
 
-            if (!p)
-                r = -ENOMEM;
-            else
-                data = p;
-        }
-        got = r ? 0 : read(fd, data + len, cap - len);
+static ssize_t read_some(int fd, char *buf, size_t size)
+{
+    ssize_t got;
+
+    do
+        got = read(fd, buf, size);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
+/* To the end, whatever size it had at first; a NUL follows. */
+static int read_fd(int fd, size_t size, char **ret, size_t *ret_len)
+{
+    size_t len = 0, room = size + 2;
+    _cleanup_(freep) char *data = malloc(room);
+    ssize_t got;
+
+    while (data && (got = read_some(fd, data + len, room - len - 1))) {
         if (got < 0)
-            r = errno == EINTR ? 0 : -errno;
-        if (got < 0 && !r)
-            got = 1;
-        else
-            len += got > 0 ? (size_t)got : 0;
+            return (int)got;
+        len += (size_t)got;
         if (len > FILES_CONTENT_MAX)
-            r = -EFBIG;
+            return -EFBIG;
+        if (len + 1 == room) {
+            char *more = realloc(data, room *= 2);
+
+            if (!more)
+                return -ENOMEM;
+            data = more;
+        }
     }
-    close(fd);
-    if (r)
-        return r;
+    if (!data)
+        return -ENOMEM;
+    data[len] = '\0';
     *ret_len = len;
     *ret = take(data);
     return 0;
+}
+
+static int read_disk(const char *path, char **ret, size_t *ret_len)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    off_t size;
+    int r;
+
+    if (fd < 0)
+        return -errno;
+    size = check_file(fd);
+    r = size < 0 ? (int)size : read_fd(fd, (size_t)size, ret, ret_len);
+    close(fd);
+    return r;
 }
 
 int files_read(const struct policy_source *s, const char *path, char **ret, size_t *ret_len)
@@ -112,6 +136,8 @@ int files_read(const struct policy_source *s, const char *path, char **ret, size
 
     if (f && !f->content)
         return -ENOENT;
+    if (f && f->len > FILES_CONTENT_MAX)
+        return -EFBIG;
     if (f) {
         *ret = span_dup((struct span){f->content, f->len});
         *ret_len = f->len;

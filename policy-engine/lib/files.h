@@ -21,7 +21,7 @@ void strings_deinit(struct strings *s);
 /* "." and "//" taken out of a path, by text alone. 0, -ENAMETOOLONG. */
 int files_normalise(const char *path, char buf[static FILES_PATH_MAX]);
 
-/* The whole content, allocated. 0, -ENOENT, -EISDIR, -EFBIG, … */
+/* The whole content, allocated, a NUL behind it. 0, -ENOENT, -EISDIR, -EFBIG, … */
 int files_read(const struct policy_source *s, const char *path, char **ret, size_t *ret_len);
 
 /* Names of the regular files of a directory (links followed), in byte order. 0, -ENOENT, … */

@@ -1,100 +1,195 @@
-/* Buckets of rules, and the walk through those of a request. */
+/* Buckets, nodes and leaves of the rules, and the walk through a request's buckets. */
 #include "policy-engine/lib/index.h"
 
-/* What a rule is sorted by: its bucket, then its place. */
-struct key {
-    uint32_t service, argument, rule;
-};
+#include "policy-engine/lib/rules.h"
 
-static int order_of_numbers(uint32_t a, uint32_t b)
+void index_deinit(struct policy *p)
 {
-    return a < b ? -1 : a > b;
+    struct index *ix = &p->index;
+
+    pairs_deinit(&ix->buckets);
+    pairs_deinit(&ix->nodes);
+    pairs_deinit(&ix->leaves);
+    free(ix->bucket_rules);
+    free(ix->node_first);
+    free(ix->node_rules);
+    free(ix->uses);
+    free(p->buckets);
+    *ix = (struct index){0};
 }
 
-static int order_of_keys(const void *left, const void *right)
+/* ---- Making ---- */
+
+/* Group numbers of the rules (NAME_NONE: in no group) into lists of rules, one group after the
+ * other. */
+static int group(const uint32_t *group_of, size_t n_rules, size_t n_groups, uint32_t **ret_first,
+                 uint32_t **ret_rules)
 {
-    const struct key *a = left, *b = right;
-    int o = order_of_numbers(a->service, b->service);
+    uint32_t *first = *ret_first = calloc(n_groups + 2, sizeof(*first));
+    uint32_t *rules = *ret_rules = malloc((n_rules + 1) * sizeof(*rules));
 
-    if (!o)
-        o = order_of_numbers(a->argument, b->argument);
-    return o ? o : order_of_numbers(a->rule, b->rule);
-}
-
-static struct key *make_keys(const struct policy *p)
-{
-    struct key *keys = calloc(p->n + 1, sizeof(*keys));
-
-    for (size_t i = 0; keys && i < p->n; i++) {
-        const struct rule *r = &p->rules[i];
-
-        keys[i] = (struct key){r->service, r->regex ? NAME_NONE : r->argument, (uint32_t)i};
-    }
-    if (keys)
-        qsort(keys, p->n, sizeof(*keys), order_of_keys);
-    return keys;
-}
-
-int index_make(struct policy *p)
-{
-    _cleanup_(freep) struct key *keys = make_keys(p);
-
-    p->buckets = calloc(p->n + 1, sizeof(*p->buckets));
-    p->places = calloc(p->n + 1, sizeof(*p->places));
-    if (!keys || !p->buckets || !p->places)
+    if (!first || !rules)
         return -ENOMEM;
-    for (uint32_t i = 0; i < p->n; i++) {
-        if (!i || keys[i].service != keys[i - 1].service ||
-            keys[i].argument != keys[i - 1].argument)
-            p->buckets[p->n_buckets++] = (struct bucket){keys[i].service, keys[i].argument, i, 0};
-        p->buckets[p->n_buckets - 1].n++;
-        p->places[i] = keys[i].rule;
+    /* sizes go two places up, so that placing a group's rules moves its start to where it belongs
+     */
+    for (size_t i = 0; i < n_rules; i++)
+        if (group_of[i] != NAME_NONE)
+            first[group_of[i] + 2]++;
+    for (size_t i = 2; i < n_groups + 2; i++)
+        first[i] += first[i - 1];
+    for (size_t i = 0; i < n_rules; i++)
+        if (group_of[i] != NAME_NONE)
+            rules[first[group_of[i] + 1]++] = (uint32_t)i;
+    return 0;
+}
+
+static int add_rule(struct index *ix, const struct rule *r, uint32_t place, uint32_t *ret_bucket,
+                    uint32_t *ret_node)
+{
+    const struct pair *bucket =
+        pairs_put(&ix->buckets, r->service, r->regex ? NAME_NONE : r->argument, place,
+                  (uint32_t)ix->buckets.n);
+    const struct pair *node;
+
+    if (!bucket)
+        return -ENOMEM;
+    *ret_bucket = bucket->value;
+    *ret_node = NAME_NONE;
+    ix->uses[r->source] |= USED_SOURCE;
+    ix->uses[r->target] |= USED_TARGET;
+    if (r->regex)
+        return 0;
+    node = pairs_put(&ix->nodes, *ret_bucket, r->source, place, (uint32_t)ix->nodes.n);
+    if (!node)
+        return -ENOMEM;
+    *ret_node = node->value;
+    return pairs_put(&ix->leaves, *ret_node, r->target, place, 0) ? 0 : -ENOMEM;
+}
+
+static int list_buckets(struct policy *p, const uint32_t *bucket_of)
+{
+    _cleanup_(freep) uint32_t *first = NULL;
+    size_t n = p->index.buckets.n;
+    int r = group(bucket_of, p->n, n, &first, &p->index.bucket_rules);
+
+    p->buckets = calloc(n + 1, sizeof(*p->buckets));
+    if (r || !p->buckets)
+        return -ENOMEM;
+    p->n_buckets = n;
+    for (size_t i = 0; i < n; i++) {
+        const struct rule *r0 = &p->rules[p->index.bucket_rules[first[i]]];
+
+        p->buckets[i] = (struct bucket){r0->service, r0->regex ? NAME_NONE : r0->argument, first[i],
+                                        first[i + 1] - first[i]};
     }
     return 0;
 }
 
-static const struct bucket *find(const struct policy *p, uint32_t service, uint32_t argument)
+int index_make(struct policy *p)
 {
-    size_t low = 0, high = p->n_buckets;
+    struct index *ix = &p->index;
+    _cleanup_(freep) uint32_t *bucket_of = malloc((p->n + 1) * sizeof(*bucket_of));
+    _cleanup_(freep) uint32_t *node_of = malloc((p->n + 1) * sizeof(*node_of));
+    int r = 0;
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct bucket *b = &p->buckets[middle];
-        int o = order_of_numbers(service, b->service);
+    ix->uses = calloc(p->names.n + 1, 1);
+    if (!bucket_of || !node_of || !ix->uses)
+        return -ENOMEM;
+    for (uint32_t i = 0; !r && i < p->n; i++)
+        r = add_rule(ix, &p->rules[i], i, &bucket_of[i], &node_of[i]);
+    if (!r)
+        r = list_buckets(p, bucket_of);
+    return r ? r : group(node_of, p->n, ix->nodes.n, &ix->node_first, &ix->node_rules);
+}
 
-        if (!o)
-            o = order_of_numbers(argument, b->argument);
-        if (!o)
-            return b;
-        if (o < 0)
-            high = middle;
-        else
-            low = middle + 1;
+/* ---- Looking up ---- */
+
+static void add_bucket(const struct policy *p, uint32_t service, uint32_t argument, uint32_t *list,
+                       size_t *n)
+{
+    const struct pair *b = pairs_find(&p->index.buckets, service, argument);
+
+    if (b)
+        list[(*n)++] = b->value;
+}
+
+size_t index_buckets(const struct policy *p, uint32_t service, uint32_t argument,
+                     uint32_t ret[static INDEX_BUCKETS])
+{
+    size_t n = 0;
+
+    if (service != NAME_NONE && service != NAME_ANY) {
+        if (argument != NAME_NONE && argument != NAME_ANY)
+            add_bucket(p, service, argument, ret, &n);
+        add_bucket(p, service, NAME_ANY, ret, &n);
     }
-    return NULL;
+    add_bucket(p, NAME_ANY, NAME_ANY, ret, &n);
+    return n;
 }
 
-static void add_part(struct walk *w, uint32_t service, uint32_t argument)
+static uint32_t lowest_of_node(const struct policy *p, uint32_t node, const struct tokens *target,
+                               uint32_t best)
 {
-    const struct bucket *b = find(w->policy, service, argument);
+    for (size_t i = 0; i < target->n; i++) {
+        const struct pair *leaf = pairs_find(&p->index.leaves, node, target->id[i]);
 
-    if (!b)
-        return;
-    w->part[w->n_parts].rules = w->policy->places + b->first;
-    w->part[w->n_parts++].n = b->n;
+        if (leaf && leaf->lowest < best)
+            best = leaf->lowest;
+    }
+    return best;
 }
+
+uint32_t index_lowest(const struct policy *p, const uint32_t *buckets, size_t n,
+                      const struct tokens *source, const struct tokens *target)
+{
+    uint32_t best = NAME_NONE;
+
+    for (size_t i = 0; i < n; i++) {
+        if (p->index.bucket_rules[p->buckets[buckets[i]].first] >= best)
+            continue;
+        for (size_t k = 0; k < source->n; k++) {
+            const struct pair *node = pairs_find(&p->index.nodes, buckets[i], source->id[k]);
+
+            if (node && node->lowest < best)
+                best = lowest_of_node(p, node->value, target, best);
+        }
+    }
+    return best;
+}
+
+struct places index_bucket(const struct policy *p, uint32_t bucket)
+{
+    return (struct places){p->index.bucket_rules + p->buckets[bucket].first, p->buckets[bucket].n};
+}
+
+struct places index_from(const struct policy *p, uint32_t bucket, uint32_t source)
+{
+    const struct pair *node = pairs_find(&p->index.nodes, bucket, source);
+    const uint32_t *first = node ? &p->index.node_first[node->value] : NULL;
+
+    return node ? (struct places){p->index.node_rules + first[0], first[1] - first[0]}
+                : (struct places){0};
+}
+
+struct places index_regex(const struct policy *p, uint32_t service)
+{
+    const struct pair *b =
+        service == NAME_NONE ? NULL : pairs_find(&p->index.buckets, service, NAME_NONE);
+
+    return b ? index_bucket(p, b->value) : (struct places){0};
+}
+
+/* ---- Walking ---- */
 
 struct walk walk_start(const struct policy *p, uint32_t service, uint32_t argument, bool backwards)
 {
     struct walk w = {.policy = p, .backwards = backwards};
+    uint32_t buckets[INDEX_BUCKETS];
 
-    if (service != NAME_NONE && service != NAME_ANY) {
-        if (argument != NAME_NONE && argument != NAME_ANY)
-            add_part(&w, service, argument);
-        add_part(&w, service, NAME_ANY);
-        add_part(&w, service, NAME_NONE);
-    }
-    add_part(&w, NAME_ANY, NAME_ANY);
+    w.n_parts = index_buckets(p, service, argument, buckets);
+    for (size_t i = 0; i < w.n_parts; i++)
+        w.part[i] = index_bucket(p, buckets[i]);
+    w.part[w.n_parts++] = index_regex(p, service);
     return w;
 }
 

@@ -8,7 +8,8 @@ bool line_next(struct span *text, struct span *ret)
 
     if (!text->len)
         return false;
-    while (n < text->len && text->data[n] != '\n' && text->data[n] != '\r')
+    while (n < text->len && ((unsigned char)text->data[n] > '\r' ||
+                             (text->data[n] != '\n' && text->data[n] != '\r')))
         n++;
     *ret = (struct span){text->data, n};
     end = n;
@@ -57,8 +58,13 @@ static bool is_blank(uint32_t c)
 static size_t blank_len(struct span s)
 {
     uint32_t point = 0;
-    size_t n = s.len ? utf8_take(s, &point) : 0;
+    size_t n;
 
+    if (!s.len)
+        return 0;
+    if ((unsigned char)s.data[0] < 0x80)
+        return is_blank((unsigned char)s.data[0]);
+    n = utf8_take(s, &point);
     return n && is_blank(point) ? n : 0;
 }
 
@@ -70,24 +76,54 @@ static void skip_blanks(struct span *s)
         *s = span_skip(*s, n);
 }
 
+/* Bytes of a word at the start of s: up to a blank. Whole code points, or single bad bytes. */
+static size_t word_len(struct span s)
+{
+    size_t at = 0;
+
+    while (at < s.len) {
+        unsigned char c = (unsigned char)s.data[at];
+        uint32_t point;
+        size_t n = 1;
+
+        if (c > 0x20 && c < 0x80) {
+            at++;
+            continue;
+        }
+        if (blank_len(span_skip(s, at)))
+            return at;
+        if (c >= 0x80)
+            n = utf8_take(span_skip(s, at), &point);
+        at += n ? n : 1;
+    }
+    return at;
+}
+
 bool word_next(struct span *line, struct span *ret)
 {
-    const char *start;
-
     skip_blanks(line);
-    start = line->data;
-    while (line->len && !blank_len(*line)) {
-        uint32_t point;
-        size_t n = utf8_take(*line, &point);
-
-        *line = span_skip(*line, n ? n : 1);
-    }
-    *ret = (struct span){start, (size_t)(line->data - start)};
+    *ret = (struct span){line->data, word_len(*line)};
+    *line = span_skip(*line, ret->len);
     return ret->len > 0;
+}
+
+/* Bytes at the start of s that are plain ASCII without NUL, in steps of eight. */
+static size_t plain_len(struct span s)
+{
+    const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
+    size_t at = 0;
+
+    for (uint64_t w; s.len - at >= sizeof(w); at += sizeof(w)) {
+        memcpy(&w, s.data + at, sizeof(w));
+        if (((w - ones) | w) & tops) /* a zero byte borrows; so may its neighbours, harmlessly */
+            break;
+    }
+    return at;
 }
 
 const char *line_bad_bytes(struct span line)
 {
+    line = span_skip(line, plain_len(line));
     while (line.len) {
         uint32_t point;
         size_t n = utf8_take(line, &point);

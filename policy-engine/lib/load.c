@@ -12,8 +12,11 @@
 
 #include <stdio.h>
 
-#define DEPTH_MAX 16 /* includes inside includes */
-#define DIRS_MAX  8  /* policy directories of a source */
+#define DEPTH_MAX   16           /* includes inside includes */
+#define DIRS_MAX    8            /* policy directories of a source */
+#define FILES_MAX   10000        /* read in all: each include of a file counts */
+#define CONTENT_MAX (64UL << 20) /* bytes of all of them */
+#define RULES_MAX   1000000
 
 struct loader {
     const struct policy_source *source;
@@ -22,11 +25,15 @@ struct loader {
     struct strings *watched;     /* or NULL */
     struct policy_findings *all; /* NULL: the first error ends it; else each is noted here */
     uint32_t top;                /* the file of a policy directory that is being read */
+    size_t n_bytes;              /* of the contents */
+    bool over;                   /* a limit was met: nothing more is read */
 };
 
 /* Where a file stands: what its lines are read for, and where its relative paths start. */
 struct place {
     const char *file;
+    uint32_t name; /* of file, in the policy's names */
+    uint32_t content;
     unsigned line;
     const char *base;
     struct rule_columns columns;
@@ -65,15 +72,27 @@ static int fail_here(struct loader *l, const struct place *at, const char *what,
     return fail(l, at->file, at->line, &why);
 }
 
+static const char *why_unreadable(int error)
+{
+    if (error == -EINVAL)
+        return "neither file nor directory";
+    return error == -EFBIG ? "it is larger than 16 MiB" : strerror(-error);
+}
+
 static int fail_unreadable(struct loader *l, const struct place *at, const char *path, int error)
 {
     _cleanup_(text_deinit) struct text why = {0};
 
     if (error == -ENOMEM)
         return error;
-    text_addf(&why, "cannot read %s: %s", path,
-              error == -EINVAL ? "neither file nor directory" : strerror(-error));
+    text_addf(&why, "cannot read %s: %s", path, why_unreadable(error));
     return fail(l, at->file, at->line, &why);
+}
+
+static int fail_limit(struct loader *l, const struct place *at, const char *what)
+{
+    l->over = true;
+    return fail_here(l, at, "the policy is too large", what);
 }
 
 static int fail_form(struct loader *l, const struct place *at, const char *form)
@@ -106,21 +125,23 @@ static int watch(struct loader *l, const char *path)
     return l->watched ? strings_add(l->watched, span_of(path)) : 0;
 }
 
-static int add_rule(struct loader *l, const struct place *at, struct rule *rule, struct span text)
+static int add_rule(struct loader *l, const struct place *at, struct rule *rule, struct span line)
 {
     struct policy *p = l->policy;
-    int r = names_add(&p->names, span_of(at->file), &rule->file);
+    int r = p->n == RULES_MAX ? fail_limit(l, at, "more than 1000000 rules") : 0;
 
-    if (!r)
-        r = names_add(&p->names, text, &rule->text);
-    if (!r)
+    if (!r && !l->over)
         r = ARRAY_GROW(p->rules, p->cap, p->n);
-    if (r) {
+    if (r || l->over) {
         regex_free(rule->regex);
         return r;
     }
+    rule->file = at->name;
     rule->line = at->line;
     rule->top = l->top;
+    rule->content = at->content;
+    if (at->content != CONTENT_NONE)
+        rule->text = (uint32_t)(line.data - p->contents[at->content].data);
     p->rules[p->n++] = *rule;
     return 0;
 }
@@ -143,40 +164,79 @@ static int check_chain(struct loader *l, const struct place *at, bool *ret_bad)
     return 0;
 }
 
-static int load_text(struct loader *l, struct place *at, struct span text);
+static int load_text(struct loader *l, struct place *at, struct content content);
 
-/* FNV-1a, with an end after each text. */
+static void sign_word(struct policy *p, uint64_t word)
+{
+    p->signature = (p->signature ^ word) * 0x9e3779b97f4a7c15;
+    p->signature ^= p->signature >> 32;
+}
+
+/* Eight bytes a step, and the length, so that no text runs into the next. */
 static void sign(struct policy *p, struct span s)
 {
-    for (size_t i = 0; i < s.len; i++)
-        p->signature = (p->signature ^ (unsigned char)s.data[i]) * 0x100000001b3;
-    p->signature = (p->signature ^ 0x100) * 0x100000001b3;
+    uint64_t word = 0;
+
+    sign_word(p, s.len);
+    for (; s.len >= sizeof(word); s = span_skip(s, sizeof(word))) {
+        memcpy(&word, s.data, sizeof(word));
+        sign_word(p, word);
+    }
+    word = 0;
+    if (s.len)
+        memcpy(&word, s.data, s.len);
+    sign_word(p, word);
+}
+
+/* Takes the content into the policy, where the rules' text stays. */
+static int keep_content(struct loader *l, struct place *at, struct content *content)
+{
+    struct policy *p = l->policy;
+    int r = names_add(&p->names, span_of(at->file), &at->name);
+
+    if (!r)
+        r = ARRAY_GROW(p->contents, p->contents_cap, p->n_contents);
+    if (r)
+        return r;
+    at->content = (uint32_t)p->n_contents;
+    sign(p, span_of(at->file));
+    sign(p, (struct span){content->data, content->len});
+    l->n_bytes += content->len;
+    p->contents[p->n_contents++] = (struct content){take(content->data), content->len};
+    if (!at->up)
+        l->top = at->name;
+    return 0;
+}
+
+/* at is the file that is to be read; from where a failure to read it is told. */
+static int load_content(struct loader *l, struct place *at, const struct place *from)
+{
+    struct content content = {0};
+    int r = 0;
+
+    if (l->policy->n_contents == FILES_MAX)
+        return fail_limit(l, from, "more than 10000 files are read");
+    r = files_read(l->source, at->file, &content.data, &content.len);
+    if (r)
+        return r == -ENOMEM ? r : fail_unreadable(l, from, at->file, r);
+    if (content.len > CONTENT_MAX - l->n_bytes)
+        r = fail_limit(l, from, "more than 64 MiB in all files");
+    else
+        r = keep_content(l, at, &content);
+    free(content.data);
+    return r || l->over ? r : load_text(l, at, l->policy->contents[at->content]);
 }
 
 static int load_file(struct loader *l, const char *path, const char *base,
                      const struct rule_columns *columns, const struct place *from, bool named)
 {
-    _cleanup_(freep) char *data = NULL;
     struct place at = {.file = path, .base = base, .columns = *columns, .up = from};
-    size_t len = 0;
     bool bad;
     int r = check_chain(l, &at, &bad);
 
     if (!r && !bad)
         r = watch(l, path);
-    if (r || bad)
-        return r;
-    r = files_read(l->source, path, &data, &len);
-    if (r == -ENOMEM)
-        return r;
-    if (r)
-        return fail_unreadable(l, named ? from : &at, path, r);
-    sign(l->policy, span_of(path));
-    sign(l->policy, (struct span){data, len});
-    r = !from ? names_add(&l->policy->names, span_of(path), &l->top) : 0;
-    if (!r)
-        r = load_text(l, &at, (struct span){data, len});
-    return r;
+    return r || bad || l->over ? r : load_content(l, &at, named ? from : &at);
 }
 
 /* ---- Directories ---- */
@@ -302,10 +362,10 @@ static int order_of_legacy(const void *a, const void *b)
 static int add_implicit(struct loader *l, const char *path, const struct rule_columns *columns)
 {
     static const char *const lines[] = {"@anyvm @anyvm deny", "@anyvm @adminvm deny"};
-    struct place at = {.file = path};
-    int r = 0;
+    struct place at = {.file = path, .content = CONTENT_NONE};
+    int r = names_add(&l->policy->names, span_of(path), &at.name);
 
-    for (size_t i = 0; !r && i < 2; i++) {
+    for (size_t i = 0; !r && !l->over && i < 2; i++) {
         _cleanup_(text_deinit) struct text why = {0};
         struct rule rule;
 
@@ -460,12 +520,13 @@ static int load_line(struct loader *l, const struct place *at, struct span line)
     return r ? r : add_rule(l, at, &rule, line);
 }
 
-static int load_text(struct loader *l, struct place *at, struct span text)
+static int load_text(struct loader *l, struct place *at, struct content content)
 {
-    struct span line;
+    struct span rest = {content.data, content.len}, line;
     int r = 0;
 
-    while (!r && line_next(&text, &line)) {
+    while (!r && !l->over && line_next(&rest, &line)) {
+        content.data[line.data + line.len - content.data] = '\0';
         at->line++;
         r = load_line(l, at, line);
     }

@@ -1,11 +1,17 @@
 /*
  * Does a rule match a request? A subject is what a token is held against: the source or the
  * target, looked up once.
+ *
+ * Two ways that must agree: match_rule() holds one rule against the request, column by column, and
+ * says which one failed (for explaining, and where a domain has more tokens than fit);
+ * match_first() finds the lowest rule through the index, by the numbers of all tokens that the
+ * subjects have.
  */
 #ifndef QREXEC_POLICY_MATCH_H
 #define QREXEC_POLICY_MATCH_H
 
 #include "policy-engine/lib/domains.h"
+#include "policy-engine/lib/index.h"
 #include "policy-engine/lib/rules.h"
 
 struct subject {
@@ -23,6 +29,7 @@ struct match {
     struct subject source, target;
     const char *default_dispvm; /* of the source, or NULL */
     bool regex_limit;           /* a regex gave up: the call is denied */
+    struct tokens source_tokens, target_tokens;
 };
 
 enum match_column { MATCH_ALL, MATCH_SERVICE, MATCH_ARGUMENT, MATCH_SOURCE, MATCH_TARGET };
@@ -32,5 +39,13 @@ bool match_token(const struct match *m, enum token_kind kind, uint32_t token,
                  const struct subject *x);
 /* MATCH_ALL, or the first column that made the rule pass by. */
 enum match_column match_rule(struct match *m, const struct rule *r);
+/* The same without the target, for a rule of the request's buckets; after the tokens are there. */
+bool match_source(struct match *m, const struct rule *r);
+
+/* After source, target and default_dispvm are set: which tokens of the policy are theirs. */
+void match_collect_tokens(struct match *m);
+bool tokens_have(const struct tokens *t, uint32_t token);
+/* The first rule that matches, NULL: none. With regex_limit set: the one whose regex gave up. */
+const struct rule *match_first(struct match *m);
 
 #endif

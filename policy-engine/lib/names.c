@@ -24,41 +24,79 @@ void names_deinit(struct names *n)
     *n = (struct names){0};
 }
 
+static uint64_t eight_bytes(const char *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+static uint64_t four_bytes(const char *at)
+{
+    uint32_t word;
+
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+/* Eight bytes a step; the last ones may be taken twice. */
 uint32_t names_hash(struct span s)
 {
-    uint32_t h = 2166136261u; /* FNV-1a */
+    const uint64_t k = 0x9e3779b97f4a7c15;
+    uint64_t h = s.len * k;
 
-    for (size_t i = 0; i < s.len; i++)
-        h = (h ^ (unsigned char)s.data[i]) * 16777619u;
-    return h;
+    if (s.len >= 8) {
+        for (size_t i = 0; i + 8 < s.len; i += 8) {
+            h = (h ^ eight_bytes(s.data + i)) * k;
+            h ^= h >> 32;
+        }
+        h ^= eight_bytes(s.data + s.len - 8);
+    } else if (s.len >= 4) {
+        h ^= four_bytes(s.data) | four_bytes(s.data + s.len - 4) << 32;
+    } else if (s.len) {
+        h ^= (uint64_t)(unsigned char)s.data[0] | (uint64_t)(unsigned char)s.data[s.len / 2] << 8 |
+             (uint64_t)(unsigned char)s.data[s.len - 1] << 16;
+    }
+    h *= k;
+    h ^= h >> 29;
+    h *= k;
+    return (uint32_t)(h >> 32);
 }
 
 /* The slot of this text, or the free one where it belongs. */
-static uint32_t *names_slot(const struct names *n, struct span s, uint32_t hash)
+static struct name_slot *names_slot(const struct names *n, struct span s, uint32_t hash)
 {
     size_t at = hash & (n->n_slots - 1);
 
     for (;; at = (at + 1) & (n->n_slots - 1)) {
-        uint32_t id = n->slots[at];
+        struct name_slot *slot = &n->slots[at];
 
-        if (id == NAME_NONE || (n->list[id].hash == hash && span_equal(names_span(n, id), s)))
-            return &n->slots[at];
+        if (slot->id == NAME_NONE || (slot->hash == hash && span_equal(names_span(n, slot->id), s)))
+            return slot;
     }
 }
 
 static int names_rehash(struct names *n)
 {
-    size_t n_slots = n->n_slots ? n->n_slots * 2 : 64;
-    uint32_t *slots = malloc(n_slots * sizeof(*slots));
+    size_t n_slots = n->n_slots ? n->n_slots * 4 : 64;
+    struct name_slot *slots = malloc(n_slots * sizeof(*slots));
 
     if (!slots)
         return -ENOMEM;
     memset(slots, 0xff, n_slots * sizeof(*slots));
+    for (size_t i = 0; i < n->n_slots; i++) {
+        size_t at = n->slots[i].hash & (n_slots - 1);
+
+        if (n->slots[i].id == NAME_NONE)
+            continue;
+        while (slots[at].id != NAME_NONE)
+            at = (at + 1) & (n_slots - 1);
+        slots[at] = n->slots[i];
+    }
     free(n->slots);
     n->slots = slots;
     n->n_slots = n_slots;
-    for (uint32_t id = 0; id < n->n; id++)
-        *names_slot(n, names_span(n, id), n->list[id].hash) = id;
     return 0;
 }
 
@@ -81,32 +119,42 @@ static int names_reserve_bytes(struct names *n, size_t more)
     return 0;
 }
 
-int names_add(struct names *n, struct span s, uint32_t *ret)
+/* Place for one more text of that length. */
+static int names_reserve(struct names *n, size_t len)
 {
-    uint32_t hash = names_hash(s);
-    uint32_t id = names_find(n, s, hash);
     int r;
 
-    if (id != NAME_NONE) {
-        *ret = id;
-        return 0;
-    }
-    if (s.len >= UINT32_MAX || n->n >= UINT32_MAX - 1)
+    if (len >= UINT32_MAX || n->n >= UINT32_MAX - 1)
         return -EFBIG;
-    r = names_reserve_bytes(n, s.len + 1);
+    r = names_reserve_bytes(n, len + 1);
     if (!r)
         r = ARRAY_GROW(n->list, n->cap, n->n);
     if (!r && (n->n + 1) * 2 > n->n_slots)
         r = names_rehash(n);
+    return r;
+}
+
+int names_add(struct names *n, struct span s, uint32_t *ret)
+{
+    uint32_t hash = names_hash(s), id = (uint32_t)n->n;
+    struct name_slot *slot = n->n_slots ? names_slot(n, s, hash) : NULL;
+    size_t n_slots = n->n_slots;
+    int r;
+
+    if (slot && slot->id != NAME_NONE) {
+        *ret = slot->id;
+        return 0;
+    }
+    r = names_reserve(n, s.len);
     if (r)
         return r;
-
     if (s.len)
         memcpy(n->bytes + n->used, s.data, s.len);
     n->bytes[n->used + s.len] = '\0';
-    id = (uint32_t)n->n;
     n->list[id] = (struct name){hash, (uint32_t)n->used, (uint32_t)s.len};
-    *names_slot(n, s, hash) = id;
+    if (n->n_slots != n_slots)
+        slot = names_slot(n, s, hash);
+    *slot = (struct name_slot){hash, id};
     n->used += s.len + 1;
     n->n++;
     *ret = id;
@@ -115,5 +163,5 @@ int names_add(struct names *n, struct span s, uint32_t *ret)
 
 uint32_t names_find(const struct names *n, struct span s, uint32_t hash)
 {
-    return n->n_slots ? *names_slot(n, s, hash) : NAME_NONE;
+    return n->n_slots ? names_slot(n, s, hash)->id : NAME_NONE;
 }

@@ -24,6 +24,11 @@ struct name {
     uint32_t len;
 };
 
+struct name_slot {
+    uint32_t hash;
+    uint32_t id; /* NAME_NONE: free */
+};
+
 struct names {
     char *bytes;
     size_t used;
@@ -31,14 +36,15 @@ struct names {
     struct name *list;
     size_t n;
     size_t cap;
-    uint32_t *slots; /* open addressing; NAME_NONE is free */
-    size_t n_slots;  /* 0 or a power of two, at least twice n */
+    struct name_slot *slots; /* open addressing */
+    size_t n_slots;          /* 0 or a power of two, at least twice n */
 };
 
 /* Puts the fixed names in. 0 or -ENOMEM; then, too, names_deinit() is due. */
 int names_init(struct names *n);
 void names_deinit(struct names *n);
 
+/* The same for every table: what one has hashed can be looked up in another. */
 uint32_t names_hash(struct span s);
 /* 0, -ENOMEM, -EFBIG (over 4 GiB of text). */
 int names_add(struct names *n, struct span s, uint32_t *ret);

@@ -22,8 +22,10 @@ void policy_unref(struct policy *p)
     for (size_t i = 0; i < p->n; i++)
         regex_free(p->rules[i].regex);
     free(p->rules);
-    free(p->buckets);
-    free(p->places);
+    for (size_t i = 0; i < p->n_contents; i++)
+        free(p->contents[i].data);
+    free(p->contents);
+    index_deinit(p);
     names_deinit(&p->names);
     free(p);
 }
@@ -68,6 +70,6 @@ void policy_get_rule(const struct policy *p, size_t n, struct policy_rule_view *
         .autostart = r->autostart,
         .file = rule_text(p, r->file),
         .line = r->line,
-        .text = rule_text(p, r->text),
+        .text = rule_line(p, r),
     };
 }

@@ -4,9 +4,9 @@
  * A policy is read from its files as a whole or not at all, and is unchangeable from then on; so is
  * a view of the domains once it is filled. Both count references: whoever decides now and hears
  * the user's answer later keeps the two that it began with. A decision is a pure function of
- * (policy, domains, request); an allow or deny of it allocates nothing but the target of a call to
- * the default disposable and the service name of a call through a relay. The library holds no
- * global state, logs nothing, and touches files only in policy_load() and policy_list_watched().
+ * (policy, domains, request), and costs the same however many rules there are; an allow or deny of
+ * it allocates nothing but the service name of a call through a relay. The library holds no global
+ * state, logs nothing, and touches files only where a struct policy_source is handed in.
  *
  * Returns: 0; a POLICY_E_* of this function; or a negative errno. Outputs are untouched on failure.
  * Strings in: UTF-8 or any other bytes, ended by NUL. Two threads may use one policy if each keeps
@@ -171,7 +171,7 @@ struct policy_verdict {
     const char *service;       /* allow through a relay: what to call there; else NULL */
     const char *policy_source; /* allow with a requested source; else NULL */
 
-    char **choices; /* ask: byte-sorted */
+    char **choices; /* ask: byte-sorted; the array is the verdict's, the texts are not */
     size_t n_choices;
     const char *default_target; /* ask: one of the choices, or NULL */
     const char *guivm;          /* ask: where to ask; NULL: nowhere, so deny */

@@ -56,11 +56,10 @@ static int parse_service(struct names *names, struct span service, struct span a
     return r ? r : names_add(names, argument, &ret->argument);
 }
 
-static int parse_token(struct names *names, struct span word, enum token_place place,
-                       enum token_kind *ret_kind, uint32_t *ret, struct text *why)
+static int parse_token(struct names *names, struct span word, enum token_place place, uint32_t *ret,
+                       struct text *why)
 {
-    *ret_kind = token_kind(word);
-    if (!token_allowed(*ret_kind, place)) {
+    if (!token_allowed(token_kind(word), place)) {
         token_complain(why, word, place);
         return invalid(why);
     }
@@ -112,11 +111,10 @@ static bool user_is_valid(struct span user)
 static int parse_value(struct names *names, unsigned bit, struct span value, struct rule *ret,
                        struct text *why)
 {
-    enum token_kind kind;
     bool yes = span_equal(value, SPAN("yes"));
 
     if (bit == P_TARGET || bit == P_DEFAULT_TARGET)
-        return parse_token(names, value, TOKEN_REDIRECT, &kind,
+        return parse_token(names, value, TOKEN_REDIRECT,
                            bit == P_TARGET ? &ret->redirect : &ret->default_target, why);
     if (bit == P_USER) {
         if (user_is_valid(value))
@@ -128,7 +126,10 @@ static int parse_value(struct names *names, unsigned bit, struct span value, str
         text_addf(why, "bad value \"%.*s\" (yes or no)", SPAN_FMT(value));
         return invalid(why);
     }
-    *(bit == P_NOTIFY ? &ret->notify : &ret->autostart) = yes;
+    if (bit == P_NOTIFY)
+        ret->notify = yes;
+    else
+        ret->autostart = yes;
     return 0;
 }
 
@@ -160,6 +161,7 @@ static int parse_columns(struct names *names, struct span *line, const struct ru
                          struct rule *ret, struct text *why)
 {
     struct span word[5] = {columns->service, columns->argument};
+    enum policy_action action;
     int r;
 
     for (size_t i = columns->three ? 2 : 0; i < 5; i++)
@@ -171,16 +173,21 @@ static int parse_columns(struct names *names, struct span *line, const struct ru
         }
     r = parse_service(names, word[0], word[1], ret, why);
     if (!r)
-        r = parse_token(names, word[2], TOKEN_SOURCE, &ret->source_kind, &ret->source, why);
+        r = parse_token(names, word[2], TOKEN_SOURCE, &ret->source, why);
     if (!r)
-        r = parse_token(names, word[3], TOKEN_TARGET, &ret->target_kind, &ret->target, why);
+        r = parse_token(names, word[3], TOKEN_TARGET, &ret->target, why);
     if (!r)
         r = names_add(names, word[3], &ret->target_spelled);
-    if (!r && !parse_action(word[4], &ret->action)) {
+    if (r)
+        return r;
+    ret->source_kind = token_kind(word[2]);
+    ret->target_kind = token_kind(word[3]);
+    if (!parse_action(word[4], &action)) {
         text_addf(why, "unknown action \"%.*s\" (allow, ask or deny)", SPAN_FMT(word[4]));
         return invalid(why);
     }
-    return r;
+    ret->action = action;
+    return 0;
 }
 
 int rule_parse(struct names *names, struct span line, const struct rule_columns *columns,
@@ -189,7 +196,7 @@ int rule_parse(struct names *names, struct span line, const struct rule_columns 
     struct rule rule = {.redirect = NAME_NONE,
                         .default_target = NAME_NONE,
                         .user = NAME_NONE,
-                        .text = NAME_NONE,
+                        .content = CONTENT_NONE,
                         .file = NAME_NONE,
                         .autostart = true};
     unsigned seen = 0;
