@@ -3,6 +3,8 @@
 
 #include "policy-engine/lib/rules.h"
 
+#define SCAN_MAX 4 /* rules of a node that are looked through one by one */
+
 void index_deinit(struct policy *p)
 {
     struct index *ix = &p->index;
@@ -13,6 +15,7 @@ void index_deinit(struct policy *p)
     free(ix->bucket_rules);
     free(ix->node_first);
     free(ix->node_rules);
+    free(ix->node_targets);
     free(ix->uses);
     free(p->buckets);
     *ix = (struct index){0};
@@ -43,27 +46,49 @@ static int group(const uint32_t *group_of, size_t n_rules, size_t n_groups, uint
     return 0;
 }
 
-static int add_rule(struct index *ix, const struct rule *r, uint32_t place, uint32_t *ret_bucket,
-                    uint32_t *ret_node)
+/* Also which names are tokens of which column: at least one node will be there for each source. */
+static int make_buckets(struct policy *p, uint32_t *bucket_of)
 {
-    const struct pair *bucket =
-        pairs_put(&ix->buckets, r->service, r->regex ? NAME_NONE : r->argument, place,
-                  (uint32_t)ix->buckets.n);
-    const struct pair *node;
+    struct index *ix = &p->index;
+    size_t n_sources = 0;
 
-    if (!bucket)
-        return -ENOMEM;
-    *ret_bucket = bucket->value;
-    *ret_node = NAME_NONE;
-    ix->uses[r->source] |= USED_SOURCE;
-    ix->uses[r->target] |= USED_TARGET;
-    if (r->regex)
-        return 0;
-    node = pairs_put(&ix->nodes, *ret_bucket, r->source, place, (uint32_t)ix->nodes.n);
-    if (!node)
-        return -ENOMEM;
-    *ret_node = node->value;
-    return pairs_put(&ix->leaves, *ret_node, r->target, place, 0) ? 0 : -ENOMEM;
+    for (uint32_t i = 0; i < p->n; i++) {
+        const struct rule *r = &p->rules[i];
+        const struct pair *b =
+            pairs_put(&ix->buckets, r->service, r->regex ? NAME_NONE : r->argument, i,
+                      (uint32_t)ix->buckets.n);
+
+        if (!b)
+            return -ENOMEM;
+        bucket_of[i] = b->value;
+        n_sources += !(ix->uses[r->source] & USED_SOURCE);
+        ix->uses[r->source] |= USED_SOURCE;
+        ix->uses[r->target] |= USED_TARGET;
+    }
+    return pairs_reserve(&ix->nodes, n_sources);
+}
+
+#define AHEAD 16 /* rules whose places in the table are fetched meanwhile */
+
+static int make_nodes(struct policy *p, const uint32_t *bucket_of, uint32_t *node_of)
+{
+    struct pairs *t = &p->index.nodes;
+
+    for (uint32_t i = 0; i < p->n; i++) {
+        const struct rule *r = &p->rules[i];
+        const struct pair *node;
+
+        if (i + AHEAD < p->n)
+            pairs_expect(t, bucket_of[i + AHEAD], p->rules[i + AHEAD].source);
+        node_of[i] = NAME_NONE;
+        if (r->regex)
+            continue;
+        node = pairs_put(t, bucket_of[i], r->source, i, (uint32_t)t->n);
+        if (!node)
+            return -ENOMEM;
+        node_of[i] = node->value;
+    }
+    return 0;
 }
 
 static int list_buckets(struct policy *p, const uint32_t *bucket_of)
@@ -85,21 +110,47 @@ static int list_buckets(struct policy *p, const uint32_t *bucket_of)
     return 0;
 }
 
+/* The targets of each node: as a list, and in the table where the list is long. */
+static int list_targets(struct policy *p)
+{
+    struct index *ix = &p->index;
+
+    ix->node_targets = malloc((p->n + 1) * sizeof(*ix->node_targets));
+    if (!ix->node_targets)
+        return -ENOMEM;
+    for (uint32_t node = 0; node < ix->nodes.n; node++) {
+        uint32_t first = ix->node_first[node], end = ix->node_first[node + 1];
+
+        for (uint32_t i = first; i < end; i++) {
+            uint32_t rule = ix->node_rules[i];
+
+            ix->node_targets[i] = p->rules[rule].target;
+            if (end - first > SCAN_MAX &&
+                !pairs_put(&ix->leaves, node, ix->node_targets[i], rule, 0))
+                return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
 int index_make(struct policy *p)
 {
     struct index *ix = &p->index;
     _cleanup_(freep) uint32_t *bucket_of = malloc((p->n + 1) * sizeof(*bucket_of));
     _cleanup_(freep) uint32_t *node_of = malloc((p->n + 1) * sizeof(*node_of));
-    int r = 0;
+    int r;
 
     ix->uses = calloc(p->names.n + 1, 1);
     if (!bucket_of || !node_of || !ix->uses)
         return -ENOMEM;
-    for (uint32_t i = 0; !r && i < p->n; i++)
-        r = add_rule(ix, &p->rules[i], i, &bucket_of[i], &node_of[i]);
+    r = make_buckets(p, bucket_of);
+    if (!r)
+        r = make_nodes(p, bucket_of, node_of);
     if (!r)
         r = list_buckets(p, bucket_of);
-    return r ? r : group(node_of, p->n, ix->nodes.n, &ix->node_first, &ix->node_rules);
+    if (!r)
+        r = group(node_of, p->n, ix->nodes.n, &ix->node_first, &ix->node_rules);
+    return r ? r : list_targets(p);
 }
 
 /* ---- Looking up ---- */
@@ -127,8 +178,16 @@ size_t index_buckets(const struct policy *p, uint32_t service, uint32_t argument
     return n;
 }
 
-static uint32_t lowest_of_node(const struct policy *p, uint32_t node, const struct tokens *target,
-                               uint32_t best)
+bool tokens_have(const struct tokens *t, uint32_t token)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (t->id[i] == token)
+            return true;
+    return false;
+}
+
+static uint32_t lowest_by_table(const struct policy *p, uint32_t node, const struct tokens *target,
+                                uint32_t best)
 {
     for (size_t i = 0; i < target->n; i++) {
         const struct pair *leaf = pairs_find(&p->index.leaves, node, target->id[i]);
@@ -136,6 +195,20 @@ static uint32_t lowest_of_node(const struct policy *p, uint32_t node, const stru
         if (leaf && leaf->lowest < best)
             best = leaf->lowest;
     }
+    return best;
+}
+
+static uint32_t lowest_of_node(const struct policy *p, uint32_t node, const struct tokens *target,
+                               uint32_t best)
+{
+    const struct index *ix = &p->index;
+    uint32_t end = ix->node_first[node + 1];
+
+    if (end - ix->node_first[node] > SCAN_MAX)
+        return lowest_by_table(p, node, target, best);
+    for (uint32_t i = ix->node_first[node]; i < end && ix->node_rules[i] < best; i++)
+        if (tokens_have(target, ix->node_targets[i]))
+            return ix->node_rules[i];
     return best;
 }
 

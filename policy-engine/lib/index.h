@@ -5,9 +5,10 @@
  * A request looks into at most four buckets: (service, argument), (service, *), (*, *), and the
  * service's regex rules [ext], which have no nodes. The first rule to match is the lowest one of
  * any pair of tokens that the source and the target have; a bucket or node whose lowest rule is
- * above the best found so far is passed over. So a decision costs the same however many rules
- * there are. Each node keeps all its rules, and each bucket too: who lists choices needs those of
- * one source, who explains or checks walks a bucket in order.
+ * above the best found so far is passed over, and a node of few rules is looked through. So a
+ * decision costs the same however many rules there are. Each node keeps all its rules, and each
+ * bucket too: who lists choices needs those of one source, who explains or checks walks a bucket in
+ * order.
  *
  * All is flat arrays over 32-bit numbers; nothing changes after index_make().
  */
@@ -34,6 +35,8 @@ struct tokens {
     bool too_many; /* not all are here: walk the rules instead */
 };
 
+bool tokens_have(const struct tokens *t, uint32_t token);
+
 struct bucket {
     uint32_t service;
     uint32_t argument; /* NAME_NONE: the regex rules of the service */
@@ -43,9 +46,10 @@ struct bucket {
 struct index {
     struct pairs buckets;              /* service, argument → place in the policy's buckets */
     struct pairs nodes;                /* bucket, source → node */
-    struct pairs leaves;               /* node, target */
+    struct pairs leaves;               /* node, target; for nodes of many rules */
     uint32_t *bucket_rules;            /* bucket after bucket */
     uint32_t *node_first, *node_rules; /* node → where its rules begin; one more at the end */
+    uint32_t *node_targets;            /* beside node_rules: the target tokens */
     unsigned char *uses;               /* of each name: USED_… */
 };
 

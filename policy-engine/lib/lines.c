@@ -1,18 +1,28 @@
 /* Lines, words and UTF-8 of policy files. */
 #include "policy-engine/lib/lines.h"
 
+/* Bytes up to the first line end. Most lines end at a LF that is near; a file of CRs has none. */
+static size_t line_len(struct span text)
+{
+    size_t near = text.len < 256 ? text.len : 256, n = 0;
+    const char *lf = memchr(text.data, '\n', near);
+    const char *cr = memchr(text.data, '\r', lf ? (size_t)(lf - text.data) : near);
+
+    if (cr || lf)
+        return (size_t)((cr ? cr : lf) - text.data);
+    for (n = near; n < text.len && text.data[n] != '\n' && text.data[n] != '\r';)
+        n++;
+    return n;
+}
+
 bool line_next(struct span *text, struct span *ret)
 {
-    size_t n = 0;
     size_t end;
 
     if (!text->len)
         return false;
-    while (n < text->len && ((unsigned char)text->data[n] > '\r' ||
-                             (text->data[n] != '\n' && text->data[n] != '\r')))
-        n++;
-    *ret = (struct span){text->data, n};
-    end = n;
+    end = line_len(*text);
+    *ret = (struct span){text->data, end};
     if (end < text->len && text->data[end] == '\r')
         end++;
     if (end < text->len && text->data[end] == '\n')
@@ -47,83 +57,99 @@ static size_t utf8_take(struct span s, uint32_t *ret)
     return n;
 }
 
-static bool is_blank(uint32_t c)
+enum { WORD, BLANK, HIGH };
+
+/* ASCII is a blank or a part of a word; what a byte above it is, its code point says. */
+static const unsigned char classes[256] = {
+    [0x09 ... 0x0d] = BLANK, [0x1c ... 0x20] = BLANK, [0x80 ... 0xff] = HIGH};
+
+static bool is_high_blank(uint32_t c)
 {
-    return (c >= 0x09 && c <= 0x0d) || (c >= 0x1c && c <= 0x20) || c == 0x85 || c == 0xa0 ||
-           c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 ||
-           c == 0x202f || c == 0x205f || c == 0x3000;
+    return c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 ||
+           c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
-/* Length of the blank at the start of s, 0 if there is none. */
-static size_t blank_len(struct span s)
+/* Bytes of the code point at the start of s, which is HIGH; 1 for a byte that is none. */
+static size_t high_len(struct span s, bool *ret_blank)
 {
     uint32_t point = 0;
-    size_t n;
+    size_t n = utf8_take(s, &point);
 
-    if (!s.len)
-        return 0;
-    if ((unsigned char)s.data[0] < 0x80)
-        return is_blank((unsigned char)s.data[0]);
-    n = utf8_take(s, &point);
-    return n && is_blank(point) ? n : 0;
+    *ret_blank = n && is_high_blank(point);
+    return n ? n : 1;
 }
 
-static void skip_blanks(struct span *s)
+static size_t blanks_len(struct span s)
 {
-    size_t n;
+    size_t at = 0;
 
-    while ((n = blank_len(*s)))
-        *s = span_skip(*s, n);
+    while (true) {
+        bool blank;
+        size_t n;
+
+        while (at < s.len && classes[(unsigned char)s.data[at]] == BLANK)
+            at++;
+        if (at == s.len || classes[(unsigned char)s.data[at]] == WORD)
+            return at;
+        n = high_len(span_skip(s, at), &blank);
+        if (!blank)
+            return at;
+        at += n;
+    }
 }
 
-/* Bytes of a word at the start of s: up to a blank. Whole code points, or single bad bytes. */
 static size_t word_len(struct span s)
 {
     size_t at = 0;
 
-    while (at < s.len) {
-        unsigned char c = (unsigned char)s.data[at];
-        uint32_t point;
-        size_t n = 1;
+    while (true) {
+        bool blank;
+        size_t n;
 
-        if (c > 0x20 && c < 0x80) {
+        while (at < s.len && classes[(unsigned char)s.data[at]] == WORD)
             at++;
-            continue;
-        }
-        if (blank_len(span_skip(s, at)))
+        if (at == s.len || classes[(unsigned char)s.data[at]] == BLANK)
             return at;
-        if (c >= 0x80)
-            n = utf8_take(span_skip(s, at), &point);
-        at += n ? n : 1;
+        n = high_len(span_skip(s, at), &blank);
+        if (blank)
+            return at;
+        at += n;
     }
-    return at;
 }
 
 bool word_next(struct span *line, struct span *ret)
 {
-    skip_blanks(line);
-    *ret = (struct span){line->data, word_len(*line)};
-    *line = span_skip(*line, ret->len);
+    struct span rest = span_skip(*line, blanks_len(*line));
+
+    *ret = (struct span){rest.data, word_len(rest)};
+    *line = span_skip(rest, ret->len);
     return ret->len > 0;
 }
 
-/* Bytes at the start of s that are plain ASCII without NUL, in steps of eight. */
-static size_t plain_len(struct span s)
+/* A NUL or a byte of 0x80 and above among these eight; at times, by a borrow, 0x01 as well. */
+static bool may_be_bad(const char *eight)
 {
-    const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
-    size_t at = 0;
+    uint64_t w;
 
-    for (uint64_t w; s.len - at >= sizeof(w); at += sizeof(w)) {
-        memcpy(&w, s.data + at, sizeof(w));
-        if (((w - ones) | w) & tops) /* a zero byte borrows; so may its neighbours, harmlessly */
-            break;
-    }
-    return at;
+    memcpy(&w, eight, sizeof(w));
+    return ((w - 0x0101010101010101) | w) & 0x8080808080808080;
+}
+
+/* Plain ASCII for sure, and no NUL. */
+static bool is_plain(struct span s)
+{
+    if (s.len < 8)
+        return false;
+    for (size_t at = 0; at + 8 < s.len; at += 8)
+        if (may_be_bad(s.data + at))
+            return false;
+    return !may_be_bad(s.data + s.len - 8);
 }
 
 const char *line_bad_bytes(struct span line)
 {
-    line = span_skip(line, plain_len(line));
+    if (is_plain(line))
+        return NULL;
     while (line.len) {
         uint32_t point;
         size_t n = utf8_take(line, &point);
@@ -137,8 +163,8 @@ const char *line_bad_bytes(struct span line)
     return NULL;
 }
 
-bool line_is_empty(struct span line)
+char line_first(struct span line)
 {
-    skip_blanks(&line);
-    return !line.len || line.data[0] == '#';
+    line = span_skip(line, blanks_len(line));
+    return !line.len || line.data[0] == '#' ? '\0' : line.data[0];
 }

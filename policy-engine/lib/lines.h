@@ -15,7 +15,7 @@ bool line_next(struct span *text, struct span *ret);
 bool word_next(struct span *line, struct span *ret);
 /* What is wrong with the line's bytes, or NULL. */
 const char *line_bad_bytes(struct span line);
-/* Empty, blank or a comment. */
-bool line_is_empty(struct span line);
+/* The first byte that is no blank; NUL: the line is empty, blank or a comment. */
+char line_first(struct span line);
 
 #endif

@@ -192,8 +192,11 @@ static void sign(struct policy *p, struct span s)
 static int keep_content(struct loader *l, struct place *at, struct content *content)
 {
     struct policy *p = l->policy;
-    int r = names_add(&p->names, span_of(at->file), &at->name);
+    /* as many new words as a policy without many repetitions has */
+    int r = names_reserve(&p->names, content->len / 64);
 
+    if (!r)
+        r = names_add(&p->names, span_of(at->file), &at->name);
     if (!r)
         r = ARRAY_GROW(p->contents, p->contents_cap, p->n_contents);
     if (r)
@@ -492,17 +495,27 @@ static int translate(struct span line, struct text *ret)
     return ret->failed ? -ENOMEM : 0;
 }
 
+static int load_rule(struct loader *l, const struct place *at, struct span words, struct span line)
+{
+    _cleanup_(text_deinit) struct text why = {0};
+    struct rule rule;
+    int r = rule_parse(&l->policy->names, words, &at->columns, &rule, &why);
+
+    if (r == POLICY_E_INVALID)
+        return fail(l, at->file, at->line, &why);
+    return r ? r : add_rule(l, at, &rule, line);
+}
+
 static int load_line(struct loader *l, const struct place *at, struct span line)
 {
-    _cleanup_(text_deinit) struct text translated = {0}, why = {0};
+    _cleanup_(text_deinit) struct text translated = {0};
     const char *bad = line_bad_bytes(line);
-    struct span words = line, rest, first = {0};
-    struct rule rule;
+    struct span words = line;
     int r;
 
     if (bad)
         return fail_here(l, at, bad, NULL);
-    if (line_is_empty(line))
+    if (!line_first(line))
         return 0;
     if (at->columns.three) {
         r = translate(line, &translated);
@@ -510,14 +523,7 @@ static int load_line(struct loader *l, const struct place *at, struct span line)
             return r;
         words = (struct span){translated.data, translated.len};
     }
-    rest = words;
-    (void)word_next(&rest, &first);
-    if (first.len && first.data[0] == '!')
-        return load_directive(l, at, words);
-    r = rule_parse(&l->policy->names, words, &at->columns, &rule, &why);
-    if (r == POLICY_E_INVALID)
-        return fail(l, at->file, at->line, &why);
-    return r ? r : add_rule(l, at, &rule, line);
+    return line_first(words) == '!' ? load_directive(l, at, words) : load_rule(l, at, words, line);
 }
 
 static int load_text(struct loader *l, struct place *at, struct content content)

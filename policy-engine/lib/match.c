@@ -199,14 +199,6 @@ void match_collect_tokens(struct match *m)
     collect_subject(&(struct collector){m, &m->target_tokens, USED_TARGET}, &m->target);
 }
 
-bool tokens_have(const struct tokens *t, uint32_t token)
-{
-    for (size_t i = 0; i < t->n; i++)
-        if (t->id[i] == token)
-            return true;
-    return false;
-}
-
 /* ---- The first rule ---- */
 
 static const struct rule *first_by_walk(struct match *m)

@@ -44,7 +44,6 @@ bool match_source(struct match *m, const struct rule *r);
 
 /* After source, target and default_dispvm are set: which tokens of the policy are theirs. */
 void match_collect_tokens(struct match *m);
-bool tokens_have(const struct tokens *t, uint32_t token);
 /* The first rule that matches, NULL: none. With regex_limit set: the one whose regex gave up. */
 const struct rule *match_first(struct match *m);
 

@@ -77,11 +77,16 @@ static struct name_slot *names_slot(const struct names *n, struct span s, uint32
     }
 }
 
-static int names_rehash(struct names *n)
+int names_reserve(struct names *n, size_t more)
 {
-    size_t n_slots = n->n_slots ? n->n_slots * 4 : 64;
-    struct name_slot *slots = malloc(n_slots * sizeof(*slots));
+    size_t n_slots = n->n_slots ? n->n_slots : 64;
+    struct name_slot *slots;
 
+    while (n_slots < (n->n + more) * 2)
+        n_slots *= 2;
+    if (n_slots == n->n_slots)
+        return 0;
+    slots = malloc(n_slots * sizeof(*slots));
     if (!slots)
         return -ENOMEM;
     memset(slots, 0xff, n_slots * sizeof(*slots));
@@ -120,7 +125,7 @@ static int names_reserve_bytes(struct names *n, size_t more)
 }
 
 /* Place for one more text of that length. */
-static int names_reserve(struct names *n, size_t len)
+static int make_place(struct names *n, size_t len)
 {
     int r;
 
@@ -129,14 +134,17 @@ static int names_reserve(struct names *n, size_t len)
     r = names_reserve_bytes(n, len + 1);
     if (!r)
         r = ARRAY_GROW(n->list, n->cap, n->n);
-    if (!r && (n->n + 1) * 2 > n->n_slots)
-        r = names_rehash(n);
-    return r;
+    return r ? r : names_reserve(n, 1);
 }
 
 int names_add(struct names *n, struct span s, uint32_t *ret)
 {
-    uint32_t hash = names_hash(s), id = (uint32_t)n->n;
+    return names_add_hashed(n, s, names_hash(s), ret);
+}
+
+int names_add_hashed(struct names *n, struct span s, uint32_t hash, uint32_t *ret)
+{
+    uint32_t id = (uint32_t)n->n;
     struct name_slot *slot = n->n_slots ? names_slot(n, s, hash) : NULL;
     size_t n_slots = n->n_slots;
     int r;
@@ -145,7 +153,7 @@ int names_add(struct names *n, struct span s, uint32_t *ret)
         *ret = slot->id;
         return 0;
     }
-    r = names_reserve(n, s.len);
+    r = make_place(n, s.len);
     if (r)
         return r;
     if (s.len)

@@ -46,10 +46,21 @@ void names_deinit(struct names *n);
 
 /* The same for every table: what one has hashed can be looked up in another. */
 uint32_t names_hash(struct span s);
+/* Place for that many texts more, so that adding them does not have to move the table. 0, -ENOMEM.
+ */
+int names_reserve(struct names *n, size_t more);
 /* 0, -ENOMEM, -EFBIG (over 4 GiB of text). */
 int names_add(struct names *n, struct span s, uint32_t *ret);
+int names_add_hashed(struct names *n, struct span s, uint32_t hash, uint32_t *ret);
 /* NAME_NONE if no such text was added. */
 uint32_t names_find(const struct names *n, struct span s, uint32_t hash);
+
+/* The text with this hash is about to be looked for. */
+static inline void names_expect(const struct names *n, uint32_t hash)
+{
+    if (n->n_slots)
+        __builtin_prefetch(&n->slots[hash & (n->n_slots - 1)]);
+}
 
 static inline const char *names_text(const struct names *n, uint32_t id)
 {

@@ -23,6 +23,8 @@ struct pairs {
 };
 
 void pairs_deinit(struct pairs *t);
+/* Place for n entries at once. 0 or -ENOMEM. */
+int pairs_reserve(struct pairs *t, size_t n);
 /* The entry of (a, b), made with this rule and value if it is not there. NULL: no memory. */
 const struct pair *pairs_put(struct pairs *t, uint32_t a, uint32_t b, uint32_t rule,
                              uint32_t value);
@@ -33,6 +35,12 @@ static inline size_t pairs_start(const struct pairs *t, uint32_t a, uint32_t b)
 
     h ^= h >> 32;
     return (size_t)(h * 0x9e3779b97f4a7c15 >> 32) & (t->n_slots - 1);
+}
+
+static inline void pairs_expect(const struct pairs *t, uint32_t a, uint32_t b)
+{
+    if (t->n_slots)
+        __builtin_prefetch(&t->slots[pairs_start(t, a, b)], 1);
 }
 
 /* NULL: not there. */

@@ -2,26 +2,34 @@
 #include "policy-engine/lib/lines.h"
 #include "policy-engine/lib/rules.h"
 
-static bool all_of(struct span s, const char *more)
-{
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.data[i];
+enum { OF_SERVICE = 1, OF_ARGUMENT = 2 };
 
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              (c && strchr(more, c))))
+static const unsigned char classes[256] = {
+    ['0' ... '9'] = OF_SERVICE | OF_ARGUMENT,
+    ['A' ... 'Z'] = OF_SERVICE | OF_ARGUMENT,
+    ['a' ... 'z'] = OF_SERVICE | OF_ARGUMENT,
+    ['-'] = OF_SERVICE | OF_ARGUMENT,
+    ['.'] = OF_SERVICE | OF_ARGUMENT,
+    ['_'] = OF_SERVICE | OF_ARGUMENT,
+    ['+'] = OF_ARGUMENT,
+};
+
+static bool all_of(struct span s, unsigned char class)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (!(classes[(unsigned char)s.data[i]] & class))
             return false;
-    }
     return true;
 }
 
 bool service_is_valid(struct span service)
 {
-    return service.len && all_of(service, "-._");
+    return service.len && all_of(service, OF_SERVICE);
 }
 
 bool argument_is_valid(struct span argument)
 {
-    return argument.len && argument.data[0] == '+' && all_of(argument, "-._+");
+    return argument.len && argument.data[0] == '+' && all_of(argument, OF_ARGUMENT);
 }
 
 static int invalid(struct text *why)
@@ -56,14 +64,45 @@ static int parse_service(struct names *names, struct span service, struct span a
     return r ? r : names_add(names, argument, &ret->argument);
 }
 
-static int parse_token(struct names *names, struct span word, enum token_place place, uint32_t *ret,
+static int check_token(struct span word, enum token_place place, enum token_kind *ret,
                        struct text *why)
 {
-    if (!token_allowed(token_kind(word), place)) {
-        token_complain(why, word, place);
-        return invalid(why);
-    }
-    return names_add(names, place == TOKEN_REDIRECT ? word : token_canonical(word), ret);
+    *ret = token_kind(word);
+    if (token_allowed(*ret, place))
+        return 0;
+    token_complain(why, word, place);
+    return invalid(why);
+}
+
+static int parse_redirect(struct names *names, struct span word, uint32_t *ret, struct text *why)
+{
+    enum token_kind kind;
+    int r = check_token(word, TOKEN_REDIRECT, &kind, why);
+
+    return r ? r : names_add(names, word, ret);
+}
+
+/* dom0's spellings are one token; what stands in the target column is kept besides. */
+static int parse_domains(struct names *names, const struct span word[2], const uint32_t hash[2],
+                         struct rule *ret, struct text *why)
+{
+    struct span source = word[0], target = word[1];
+    enum token_kind source_kind, target_kind;
+    int r = check_token(source, TOKEN_SOURCE, &source_kind, why);
+
+    if (!r)
+        r = check_token(target, TOKEN_TARGET, &target_kind, why);
+    if (r)
+        return r;
+    ret->source_kind = source_kind;
+    ret->target_kind = target_kind;
+    ret->source = NAME_ADMINVM;
+    if (source_kind != TOKEN_ADMINVM)
+        r = names_add_hashed(names, source, hash[0], &ret->source);
+    if (!r)
+        r = names_add_hashed(names, target, hash[1], &ret->target_spelled);
+    ret->target = target_kind == TOKEN_ADMINVM ? NAME_ADMINVM : ret->target_spelled;
+    return r;
 }
 
 static bool parse_action(struct span word, enum policy_action *ret)
@@ -114,8 +153,8 @@ static int parse_value(struct names *names, unsigned bit, struct span value, str
     bool yes = span_equal(value, SPAN("yes"));
 
     if (bit == P_TARGET || bit == P_DEFAULT_TARGET)
-        return parse_token(names, value, TOKEN_REDIRECT,
-                           bit == P_TARGET ? &ret->redirect : &ret->default_target, why);
+        return parse_redirect(names, value, bit == P_TARGET ? &ret->redirect : &ret->default_target,
+                              why);
     if (bit == P_USER) {
         if (user_is_valid(value))
             return value.len ? names_add(names, value, &ret->user) : 0;
@@ -162,6 +201,7 @@ static int parse_columns(struct names *names, struct span *line, const struct ru
 {
     struct span word[5] = {columns->service, columns->argument};
     enum policy_action action;
+    uint32_t hash[2];
     int r;
 
     for (size_t i = columns->three ? 2 : 0; i < 5; i++)
@@ -171,17 +211,13 @@ static int parse_columns(struct names *names, struct span *line, const struct ru
                                      : "SERVICE +ARGUMENT SOURCE TARGET ACTION");
             return invalid(why);
         }
+    for (size_t i = 0; i < 2; i++) /* their places are not in the cache where names are many */
+        names_expect(names, hash[i] = names_hash(word[2 + i]));
     r = parse_service(names, word[0], word[1], ret, why);
     if (!r)
-        r = parse_token(names, word[2], TOKEN_SOURCE, &ret->source, why);
-    if (!r)
-        r = parse_token(names, word[3], TOKEN_TARGET, &ret->target, why);
-    if (!r)
-        r = names_add(names, word[3], &ret->target_spelled);
+        r = parse_domains(names, &word[2], hash, ret, why);
     if (r)
         return r;
-    ret->source_kind = token_kind(word[2]);
-    ret->target_kind = token_kind(word[3]);
     if (!parse_action(word[4], &action)) {
         text_addf(why, "unknown action \"%.*s\" (allow, ask or deny)", SPAN_FMT(word[4]));
         return invalid(why);

@@ -52,8 +52,13 @@ enum token_kind token_kind(struct span word)
 {
     if (!word.len)
         return TOKEN_BAD;
-    if (!strchr("*@du", word.data[0])) /* most words are plain names */
-        return TOKEN_NAME;
+    switch (word.data[0]) { /* most words are plain names */
+    case '*':
+    case '@':
+    case 'd':
+    case 'u': break;
+    default: return TOKEN_NAME;
+    }
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (span_equal(word, words[i].text))
             return words[i].kind;

@@ -98,11 +98,11 @@ static void bytes_that_are_no_utf8_are_named(void **state)
 static void only_a_blank_or_comment_line_is_empty(void **state)
 {
     (void)state;
-    assert_true(line_is_empty(SPAN("")));
-    assert_true(line_is_empty(SPAN(" \t\xc2\xa0")));
-    assert_true(line_is_empty(SPAN("  # x")));
-    assert_false(line_is_empty(SPAN("x # y")));
-    assert_false(line_is_empty(SPAN("\xef\xbb\xbf# a byte order mark is a word")));
+    assert_int_equal(line_first(SPAN("")), '\0');
+    assert_int_equal(line_first(SPAN(" \t\xc2\xa0")), '\0');
+    assert_int_equal(line_first(SPAN("  # x")), '\0');
+    assert_int_equal(line_first(SPAN("\t x # y")), 'x');
+    assert_int_equal(line_first(SPAN("\xef\xbb\xbf# a byte order mark is a word")), '\xef');
 }
 
 int main(void)
