@@ -11,6 +11,27 @@ noinst_LTLIBRARIES += %D%/lib/libpolicy.la
 %C%_lib_libpolicy_la_CFLAGS = $(AM_CFLAGS) $(PCRE2_CFLAGS)
 %C%_lib_libpolicy_la_LIBADD = $(PCRE2_LIBS)
 
+# The same as a library for others: <qrexec/policy.h>, pkg-config qrexec-policy. Only what that header
+# declares can be seen, in the static one too. -version-info: see libtool; raise it with each change.
+lib_LTLIBRARIES += %D%/libqrexec-policy.la
+%C%_libqrexec_policy_la_SOURCES =
+%C%_libqrexec_policy_la_LIBADD = %D%/lib/libpolicy.la
+%C%_libqrexec_policy_la_LDFLAGS = -version-info 0:0:0 -no-undefined \
+	-Wl,--version-script=$(srcdir)/%D%/lib/libqrexec-policy.map
+EXTRA_%C%_libqrexec_policy_la_DEPENDENCIES = %D%/lib/libqrexec-policy.map
+EXTRA_DIST += %D%/lib/libqrexec-policy.map
+policyincludedir = $(includedir)/qrexec
+policyinclude_HEADERS = %D%/lib/policy.h
+pkgconfigdir = $(libdir)/pkgconfig
+pkgconfig_DATA = %D%/qrexec-policy.pc
+policystaticdir = $(libdir)
+policystatic_DATA = %D%/libqrexec-policy.a
+CLEANFILES += %D%/libqrexec-policy.a %D%/policy-static.o
+%D%/libqrexec-policy.a: %D%/lib/libpolicy.la
+	$(AM_V_GEN)$(LD) -r -o %D%/policy-static.o --whole-archive %D%/lib/.libs/libpolicy.a && \
+	$(OBJCOPY) -w -G 'policy_*' %D%/policy-static.o && \
+	rm -f $@ && $(AR) cr $@ %D%/policy-static.o && $(RANLIB) $@
+
 bin_PROGRAMS += %D%/qrexec-policy
 %C%_qrexec_policy_SOURCES = \
 	%D%/cmd-eval.c %D%/cmd-explain.c %D%/cmd-lint.c %D%/cmd-list.c %D%/domains-file.c %D%/domains-file.h \
@@ -59,6 +80,8 @@ tests_unit_policy_engine_lib_memory_test_LDADD = $(POLICY_TESTS_LDADD)
 tests_unit_policy_engine_lib_memory_test_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 check_PROGRAMS += $(POLICY_TESTS)
 TESTS += $(POLICY_TESTS)
+dist_check_SCRIPTS += tests/unit/policy-engine/lib/installed-test
+TESTS += tests/unit/policy-engine/lib/installed-test
 
 check_PROGRAMS += tests/unit/policy-engine/domains-test
 TESTS += tests/unit/policy-engine/domains-test tests/unit/policy-engine/qrexec-policy-test

@@ -189,6 +189,8 @@ bool tokens_have(const struct tokens *t, uint32_t token)
 static uint32_t lowest_by_table(const struct policy *p, uint32_t node, const struct tokens *target,
                                 uint32_t best)
 {
+    for (size_t i = 0; i < target->n; i++)
+        pairs_expect(&p->index.leaves, node, target->id[i]);
     for (size_t i = 0; i < target->n; i++) {
         const struct pair *leaf = pairs_find(&p->index.leaves, node, target->id[i]);
 

@@ -19,6 +19,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define POLICY_E_INVALID 1 /* the policy does not load: deny everything until it does */
 #define POLICY_E_EXISTS  2 /* a domain of this name or uuid is there already */
 
@@ -238,5 +242,9 @@ int policy_lint_services(const struct policy *p, const char *const *known, size_
 /* Every error of every file, where policy_load() stops at the first. */
 int policy_lint_errors(const struct policy_source *source, struct policy_findings *ret);
 void policy_findings_deinit(struct policy_findings *f);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -89,12 +89,23 @@ void bench_decisions(struct bench *b)
 
 void bench_decide_only(struct bench *b, const char *kind, size_t n_rules)
 {
+    static const struct {
+        const char *name;
+        enum world_kind kind;
+        size_t n_tags;
+    } kinds[] = {{"last", WORLD_LAST_MATCHES, 2},
+                 {"none", WORLD_NONE_MATCHES, 2},
+                 {"one-service", WORLD_ONE_SERVICE, 2},
+                 {"tags", WORLD_TAGS, 7}};
     struct samples s = {0};
     struct world w;
 
-    world_init(&w, b, strcmp(kind, "last") == 0 ? WORLD_LAST_MATCHES : WORLD_NONE_MATCHES, n_rules,
-               100, 2);
-    time_decisions(b, &w, N_REQUESTS, &s);
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strcmp(kind, kinds[i].name) != 0)
+            continue;
+        world_init(&w, b, kinds[i].kind, n_rules, 100, kinds[i].n_tags);
+        time_decisions(b, &w, N_REQUESTS, &s);
+        world_deinit(&w);
+    }
     samples_deinit(&s);
-    world_deinit(&w);
 }

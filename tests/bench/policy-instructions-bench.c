@@ -28,20 +28,29 @@ static unsigned long long collected(const char *program, const char *kind, size_
 
 void bench_instructions(struct bench *b)
 {
-    static const size_t sizes[] = {10, 1000, 100000};
-    static const char *const kinds[] = {"last", "none"};
-    static const char *const what[] = {"last rule matches", "no rule matches"};
+    static const struct {
+        const char *what, *kind;
+        size_t n_rules;
+    } rows[] = {
+        {"last rule matches", "last", 10},
+        {"last rule matches", "last", 1000},
+        {"last rule matches", "last", 100000},
+        {"no rule matches", "none", 10},
+        {"no rule matches", "none", 1000},
+        {"no rule matches", "none", 100000},
+        {"one service holds all, each names others", "one-service", 100000},
+        {"6 tags a domain, every rule two tags", "tags", 100000},
+    };
 
     if (system("valgrind --version >/dev/null 2>&1") != 0) {
         printf("valgrind is not there: not counted\n");
         return;
     }
-    for (size_t k = 0; k < 2; k++)
-        for (size_t i = 0; i < 3; i++) {
-            char size[32];
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char size[32];
 
-            snprintf(size, sizeof(size), "%zu rules", sizes[i]);
-            bench_note(what[k], size, "", "%llu",
-                       collected(b->program, kinds[k], sizes[i]) / N_REQUESTS);
-        }
+        snprintf(size, sizeof(size), "%zu rules", rows[i].n_rules);
+        bench_note(rows[i].what, size, "", "%llu",
+                   collected(b->program, rows[i].kind, rows[i].n_rules) / N_REQUESTS);
+    }
 }
