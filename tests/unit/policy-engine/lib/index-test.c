@@ -373,7 +373,7 @@ static void odd_names_of_domains_match_no_token(void **state)
 static void nobody_but_dom0_has_the_zero_uuid(void **state)
 {
     const struct policy_domain all[] = {
-        {"plain", &ZERO_UUID[5], "AppVM", .template_for_dispvms = true}, {"work", NULL, "AppVM"}};
+        {.name = "plain", .uuid = &ZERO_UUID[5], .template_for_dispvms = true}, {.name = "work"}};
     struct policy *p = load_text("a.A * work @dispvm:" ZERO_UUID " allow\n");
     struct policy_request q = {.service = "a.A", .source = "work", .target = "@dispvm:plain"};
     struct policy_domains *d = NULL;
