@@ -288,6 +288,16 @@ static int check_found(struct loader *l, const struct found *f)
     return fail(l, path, 0, &why);
 }
 
+/* Each list is in order. */
+static bool is_in_one_of(const char *name, const struct strings *lists, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (lists[i].n &&
+            bsearch(&name, lists[i].list, lists[i].n, sizeof(lists[i].list[0]), order_of_strings))
+            return true;
+    return false;
+}
+
 /* Files of several directories as one list by name; of equal names the first directory's counts. */
 static int load_dirs(struct loader *l, const char *const *dirs, const char *base,
                      const struct place *from)
@@ -311,11 +321,8 @@ static int load_dirs(struct loader *l, const char *const *dirs, const char *base
             r = fail_unreadable(l, from ? from : &here, dirs[n_dirs], r);
         for (size_t i = 0; !r && i < names[n_dirs].n; i++) {
             const char *name = names[n_dirs].list[i];
-            bool hidden = !policy_name_counts(name);
 
-            for (size_t k = 0; !hidden && k < n; k++)
-                hidden = strcmp(all[k].name, name) == 0;
-            if (hidden)
+            if (!policy_name_counts(name) || is_in_one_of(name, names, n_dirs))
                 continue;
             r = ARRAY_GROW(all, cap, n);
             if (!r)

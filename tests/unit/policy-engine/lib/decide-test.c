@@ -229,6 +229,176 @@ static void the_uuid_of_a_target_is_known(void **state)
     policy_domains_unref(d);
 }
 
+static void a_token_matches_what_the_table_says(void **state)
+{
+    (void)state;
+    DECIDE("a.B * work @anyvm deny", "a.B", "work", "@default", "deny policy");
+    DECIDE("a.B * work @anyvm deny", "a.B", "work", "@dispvm", "deny policy");
+    DECIDE("a.B * work @anyvm deny", "a.B", "work", "@dispvm:dvm", "deny policy");
+    DECIDE("a.B * @anyvm mail allow", "a.B", "dom0", "mail", "deny no-match");
+    DECIDE("a.B * @type:AdminVM mail allow", "a.B", "dom0", "mail", "allow mail");
+    DECIDE("a.B * @type:AdminVM mail allow", "a.B", "@adminvm", "mail", "deny no-match");
+    DECIDE("a.B * work @default deny", "a.B", "work", "mail", "deny no-match");
+    DECIDE("a.B * work @type:AppVM deny", "a.B", "work", "@dispvm:dvm", "deny no-match");
+    DECIDE("a.B * work @tag:dvms deny", "a.B", "work", "@dispvm:dvm", "deny no-match");
+    DECIDE("a.B * work dvm deny", "a.B", "work", "@dispvm:dvm", "deny no-match");
+    DECIDE("a.B * work @dispvm:dvm deny", "a.B", "work", "dvm", "deny no-match");
+    DECIDE("a.B * work @dispvm:@tag:dvms deny", "a.B", "work", "@dispvm:plain-dvm",
+           "deny no-match");
+    DECIDE("a.B * work @dispvm:@tag:dvms deny", "a.B", "work", "@dispvm:uuid:" UUID(4),
+           "deny policy");
+    DECIDE("a.B * vault @dispvm:dvm allow", "a.B", "vault", "@dispvm", "deny no-match");
+    DECIDE("a.B * @dispvm:dvm mail allow", "a.B", "dvm", "mail", "deny no-match");
+    DECIDE("a.B * @dispvm:@tag:dvms mail allow", "a.B", "dvm", "mail", "deny no-match");
+    DECIDE("a.B * $anyvm mail allow", "a.B", "work", "mail", "deny no-match");
+    DECIDE("a.B * uuid:none mail allow", "a.B", "work", "mail", "deny no-match");
+}
+
+/* The fixture's domains and one more. */
+static const char *decide_with(const struct policy_domain *more, const char *text,
+                               const char *source, const char *target)
+{
+    struct policy *p = fixture_policy(text);
+    struct policy_domains *d = fixture_domains();
+    struct policy_verdict v = {0};
+    const char *answer;
+
+    assert_int_equal(policy_domains_add(d, more), 0);
+    assert_int_equal(
+        policy_decide(
+            p, d, &(struct policy_request){.service = "a.B", .source = source, .target = target},
+            &v),
+        0);
+    answer = verdict_text(&v);
+    policy_verdict_deinit(&v);
+    policy_domains_unref(d);
+    policy_unref(p);
+    return answer;
+}
+
+static void a_default_disposable_that_is_gone_has_a_name_only(void **state)
+{
+    const struct policy_domain x = {.name = "x", .default_dispvm = "gone"};
+    const struct policy_domain none = {.name = "x", .default_dispvm = ""};
+    const struct policy_domain plain = {.name = "x", .default_dispvm = "mail"};
+
+    (void)state;
+    assert_string_equal(decide_with(&x, "a.B * x @dispvm:gone allow", "x", "@dispvm"),
+                        "allow @dispvm:gone");
+    assert_string_equal(decide_with(&x, "a.B * x @dispvm:@tag:dvms allow", "x", "@dispvm"),
+                        "deny no-match");
+    assert_string_equal(decide_with(&x, "a.B * x @dispvm allow", "x", "@dispvm:gone"),
+                        "deny not-dispvm-template");
+    assert_string_equal(decide_with(&none, "a.B * x @dispvm allow", "x", "@dispvm"),
+                        "deny no-dispvm");
+    assert_string_equal(decide_with(&plain, "a.B * x @dispvm allow", "x", "@dispvm"),
+                        "allow @dispvm:mail");
+    assert_string_equal(decide_with(&plain, "a.B * x @dispvm:@tag:work allow", "x", "@dispvm"),
+                        "deny no-match");
+    assert_string_equal(decide_with(&x, "a.B * x mail allow target=@dispvm", "x", "mail"),
+                        "allow @dispvm:gone");
+}
+
+static void a_remote_domain_without_relay_or_transport_is_not_reached(void **state)
+{
+    const struct policy_domain no_relay = {
+        .name = "x", .type = "RemoteVM", .transport_rpc = "t", .power_state = "Running"};
+    const struct policy_domain no_transport = {
+        .name = "x", .type = "RemoteVM", .relayvm = "relay", .transport_rpc = ""};
+    const struct policy_domain fine = {.name = "x",
+                                       .type = "RemoteVM",
+                                       .relayvm = "work",
+                                       .transport_rpc = "t",
+                                       .power_state = "Running"};
+
+    (void)state;
+    assert_string_equal(decide_with(&no_relay, "a.B * * x allow", "work", "x"), "deny no-relay");
+    assert_string_equal(decide_with(&no_transport, "a.B * * x allow", "work", "x"),
+                        "deny no-relay");
+    assert_string_equal(decide_with(&no_transport, "a.B * * x allow autostart=no", "work", "x"),
+                        "deny autostart quiet");
+    /* the relay may be the caller, and the remote domain itself must run */
+    assert_string_equal(decide_with(&fine, "a.B * * x allow autostart=no", "work", "x"),
+                        "allow work as t+x+a.B+");
+}
+
+static void what_was_asked_for_is_handed_on_as_spelled(void **state)
+{
+    static const char *const asked[][2] = {
+        {"mail", "mail"},       {"uuid:" UUID(2), "uuid:" UUID(2)},
+        {"nobody", "@default"}, {"", "@default"},
+        {"dom0", "dom0"},       {"@adminvm", "@adminvm"},
+        {"@dispvm", "@dispvm"}, {"@dispvm:uuid:" UUID(4), "@dispvm:uuid:" UUID(4)},
+        {"@dispvm:mail", NULL}, {"@anyvm", NULL}};
+    struct policy *p = fixture_policy("a.B * far mail allow user=joe notify=yes\n"
+                                      "a.B * work far allow user=joe autostart=yes\n");
+    struct policy_domains *d = fixture_domains();
+    struct policy_verdict v = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+        struct policy_request q = {.service = "a.B", .source = "work", .target = asked[i][0]};
+
+        assert_int_equal(policy_decide(p, d, &q, &v), 0);
+        if (asked[i][1])
+            assert_string_equal(v.requested_target, asked[i][1]);
+        else
+            assert_null(v.requested_target);
+        assert_int_equal(v.rule, POLICY_NO_RULE);
+        policy_verdict_deinit(&v);
+    }
+    policy_domains_unref(d);
+    policy_unref(p);
+}
+
+static void an_allow_carries_its_rule_user_and_flags(void **state)
+{
+    struct policy *p = fixture_policy("a.C * * * deny\na.B * far mail allow user=joe notify=yes\n"
+                                      "a.B * work far allow user=joe autostart=yes\n");
+    struct policy_domains *d = fixture_domains();
+    struct policy_request remote = {.service = "a.B",
+                                    .source = "uuid:" UUID(7),
+                                    .target = "mail",
+                                    .requested_source = "uuid:" UUID(8)};
+    struct policy_request relayed = {.service = "a.B", .source = "work", .target = "far"};
+    struct policy_verdict v = {0};
+
+    (void)state;
+    assert_int_equal(policy_decide(p, d, &remote, &v), 0);
+    assert_string_equal(verdict_text(&v), "allow mail");
+    assert_string_equal(v.source, "uuid:" UUID(8)); /* as spelled */
+    assert_string_equal(v.policy_source, "uuid:" UUID(8));
+    assert_string_equal(v.user, "joe");
+    assert_true(v.notify);
+    assert_true(v.autostart);
+    assert_string_equal(v.rule_file, "p/30-user.policy");
+    assert_int_equal(v.rule_line, 2);
+    assert_int_equal(v.rule, 1);
+    policy_verdict_deinit(&v);
+    assert_int_equal(policy_decide(p, d, &relayed, &v), 0);
+    assert_string_equal(v.user, "DEFAULT"); /* the relay's own */
+    policy_verdict_deinit(&v);
+    policy_domains_unref(d);
+    policy_unref(p);
+}
+
+/* Nobody's argument costs time by a rule for somebody else, nor is refused by it. */
+static void a_regex_counts_only_for_its_source_and_target(void **state)
+{
+    char slow[64] = "a.B+";
+
+    (void)state;
+    memset(slow + 4, 'a', 40);
+    DECIDE("a.B ~(a+)+[bc] mail vault deny\na.B * work mail allow", slow, "work", "mail",
+           "allow mail");
+    DECIDE("a.B ~(a+)+[bc] work vault deny\na.B * work mail allow", slow, "work", "mail",
+           "allow mail");
+    DECIDE("a.B * work mail allow\na.B ~(a+)+[bc] work mail deny", slow, "work", "mail",
+           "allow mail");
+    DECIDE("a.B * work @anyvm ask\na.B ~(a+)+[bc] vault mail deny\na.B * work @anyvm deny", slow,
+           "work", "mail", "ask @dispvm:dvm @dispvm:plain-dvm dvm far mail plain-dvm relay vault");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +419,12 @@ int main(void)
         cmocka_unit_test(who_only_evaluates_is_not_told_of_loopback_and_relay),
         cmocka_unit_test(a_regex_is_anchored_and_its_limit_denies),
         cmocka_unit_test(the_uuid_of_a_target_is_known),
+        cmocka_unit_test(a_token_matches_what_the_table_says),
+        cmocka_unit_test(a_default_disposable_that_is_gone_has_a_name_only),
+        cmocka_unit_test(a_remote_domain_without_relay_or_transport_is_not_reached),
+        cmocka_unit_test(what_was_asked_for_is_handed_on_as_spelled),
+        cmocka_unit_test(an_allow_carries_its_rule_user_and_flags),
+        cmocka_unit_test(a_regex_counts_only_for_its_source_and_target),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
