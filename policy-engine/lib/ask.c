@@ -215,10 +215,14 @@ static void choose_default(struct match *m, const struct rule *rule, struct poli
     const char *wanted = rule_text(m->policy, rule->default_target);
     enum token_kind kind = wanted ? token_kind(span_of(wanted)) : TOKEN_BAD;
 
-    v->default_target = find_choice(v, kind == TOKEN_ADMINVM ? "dom0" : wanted);
-    if (kind == TOKEN_DISPVM && !v->default_target && m->default_dispvm)
-        v->default_target = find_choice(
-            v, domains_text(m->domains, domain_view(m->domains, m->source.domain)->default_text));
+    if (kind == TOKEN_ADMINVM)
+        wanted = "dom0";
+    if (kind == TOKEN_DISPVM) /* resolved, so never the @dispvm of a target=@dispvm */
+        wanted =
+            m->default_dispvm
+                ? domains_text(m->domains, domain_view(m->domains, m->source.domain)->default_text)
+                : NULL;
+    v->default_target = find_choice(v, wanted);
 }
 
 int ask_choices(struct match *m, const struct rule *rule, struct policy_verdict *v)

@@ -181,12 +181,12 @@ static int finish_allow(const struct match *m, const struct policy_request *q,
 {
     const struct policy_domain *dom = target->kind == TOKEN_DISPVM_NAME ? NULL : target->domain;
 
+    v->target = target->spelled;
     if (!q->just_evaluate && same_spelling(&m->source, target)) {
         policy_verdict_deny(v, POLICY_REASON_LOOPBACK);
         return 0;
     }
     v->action = POLICY_ALLOW;
-    v->target = target->spelled;
     if (target->kind == TOKEN_ADMINVM) {
         v->target = "dom0";
         v->policy_source = NULL;

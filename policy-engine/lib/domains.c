@@ -64,21 +64,33 @@ static int domain_copy(struct policy_domain *to, const struct policy_domain *fro
 
 /* ---- Tokens ---- */
 
+#define SMALL 128
+
+/* prefix and rest together, in buf if they fit: another pointer is to be freed. NULL: no memory. */
+static char *join(struct span prefix, const char *rest, char buf[static SMALL])
+{
+    size_t len = strlen(rest);
+    char *joined = prefix.len + len < SMALL ? buf : malloc(prefix.len + len + 1);
+
+    if (!joined)
+        return NULL;
+    memcpy(joined, prefix.data, prefix.len);
+    memcpy(joined + prefix.len, rest, len + 1);
+    return joined;
+}
+
 /* The number of prefix and rest together. */
 static int intern(struct policy_domains *d, struct span prefix, const char *rest, uint32_t *ret)
 {
-    _cleanup_(text_deinit) struct text t = {0};
-    int r;
+    char buf[SMALL], *joined = join(prefix, rest, buf);
+    int r = joined ? ARRAY_GROW(d->by, d->by_cap, d->by_n) : -ENOMEM;
 
-    text_add(&t, prefix);
-    text_add(&t, span_of(rest));
-    if (t.failed)
-        return -ENOMEM;
-    r = ARRAY_GROW(d->by, d->by_cap, d->by_n);
     if (!r)
-        r = names_add(&d->names, (struct span){t.data, t.len}, ret);
+        r = names_add(&d->names, span_of(joined), ret);
     if (!r && *ret == d->by_n)
         d->by[d->by_n++] = NAME_NONE;
+    if (joined != buf)
+        free(joined);
     return r;
 }
 
@@ -104,25 +116,27 @@ static struct token_range range_here(const struct policy_domains *d)
     return (struct token_range){(uint32_t)d->n_tokens, 0};
 }
 
+/* Prefixes of a domain's spellings, and of those of its disposables. */
+struct spelling {
+    struct span name, uuid;
+    unsigned kinds;
+};
+
 /* dom0 has the zero uuid, whatever else it says of itself, and nobody else has. */
 static int view_spellings(struct policy_domains *d, const struct policy_domain *dom,
-                          struct span prefix, struct token_range *range, unsigned kinds)
+                          const struct spelling *s, struct token_range *range)
 {
+    const char *zero = ZERO_UUID + strlen("uuid:");
     bool dom0 = strcmp(dom->name, "dom0") == 0;
-    _cleanup_(text_deinit) struct text uuid = {0};
+    unsigned kinds = s->kinds | (dom0 ? 1u << TOKEN_ADMINVM : 0);
     int r;
 
     *range = range_here(d);
-    text_addf(&uuid, "uuid:%s", dom->uuid ? dom->uuid : "");
-    if (uuid.failed)
-        return -ENOMEM;
-    if (dom0)
-        kinds |= 1u << TOKEN_ADMINVM;
-    r = add_token(d, range, prefix, dom->name, kinds);
-    if (!r && dom->uuid && strcmp(uuid.data, ZERO_UUID) != 0)
-        r = add_token(d, range, prefix, uuid.data, kinds);
+    r = add_token(d, range, s->name, dom->name, kinds);
+    if (!r && dom->uuid && strcmp(dom->uuid, zero) != 0)
+        r = add_token(d, range, s->uuid, dom->uuid, kinds);
     if (!r && dom0)
-        r = add_token(d, range, prefix, ZERO_UUID, kinds);
+        r = add_token(d, range, s->uuid, zero, kinds);
     return r;
 }
 
@@ -157,14 +171,18 @@ static int view_default(struct policy_domains *d, const struct policy_domain *do
 static int view_domain(struct policy_domains *d, const struct policy_domain *dom,
                        struct domain_view *v)
 {
-    int r = view_spellings(d, dom, SPAN(""), &v->self, 1u << TOKEN_NAME | 1u << TOKEN_UUID);
+    static const struct spelling self = {
+        {"", 0}, {"uuid:", 5}, 1u << TOKEN_NAME | 1u << TOKEN_UUID};
+    static const struct spelling disposable = {
+        {"@dispvm:", 8}, {"@dispvm:uuid:", 13}, 1u << TOKEN_DISPVM_NAME};
+    int r = view_spellings(d, dom, &self, &v->self);
 
     if (!r)
         r = view_tags(d, dom, SPAN("@tag:"), &v->properties, TOKEN_TAG);
     if (!r && dom->type)
         r = add_token(d, &v->properties, SPAN("@type:"), dom->type, 1u << TOKEN_TYPE);
     if (!r && dom->template_for_dispvms)
-        r = view_spellings(d, dom, DISPVM_COLON, &v->disposable, 1u << TOKEN_DISPVM_NAME);
+        r = view_spellings(d, dom, &disposable, &v->disposable);
     if (!r && dom->template_for_dispvms)
         r = view_tags(d, dom, SPAN("@dispvm:@tag:"), &v->disposable_tags, TOKEN_DISPVM_TAG);
     if (!r)
@@ -174,19 +192,26 @@ static int view_domain(struct policy_domains *d, const struct policy_domain *dom
 
 /* ---- Adding ---- */
 
+static bool is_there(const struct policy_domains *d, const char *name, const char *uuid)
+{
+    return domains_find(d, span_of(name)) || (uuid && domains_find(d, span_of(uuid)));
+}
+
 static int check_new(const struct policy_domains *d, const struct policy_domain *domain)
 {
-    _cleanup_(text_deinit) struct text uuid = {0};
+    char buf[SMALL], *uuid = buf;
+    int r;
 
     if (!domain->name || !*domain->name)
         return -EINVAL;
-    text_addf(&uuid, "uuid:%s", domain->uuid ? domain->uuid : "");
-    if (uuid.failed)
+    if (domain->uuid)
+        uuid = join(SPAN("uuid:"), domain->uuid, buf);
+    if (!uuid)
         return -ENOMEM;
-    return domains_find(d, span_of(domain->name)) ||
-                   (domain->uuid && domains_find(d, (struct span){uuid.data, uuid.len}))
-               ? POLICY_E_EXISTS
-               : 0;
+    r = is_there(d, domain->name, domain->uuid ? uuid : NULL) ? POLICY_E_EXISTS : 0;
+    if (uuid != buf)
+        free(uuid);
+    return r;
 }
 
 static void sort_in(struct policy_domains *d, uint32_t place)

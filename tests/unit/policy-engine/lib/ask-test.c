@@ -59,6 +59,11 @@ static void the_default_is_kept_only_among_the_choices(void **state)
     DECIDE("a.B * work mail ask default_target=uuid:" UUID(2), "a.B", "work", "mail", "ask mail");
     DECIDE("a.B * work @dispvm ask default_target=@dispvm", "a.B", "work", "@dispvm",
            "ask @dispvm:dvm!");
+    DECIDE("a.B * work @dispvm ask target=@dispvm default_target=@dispvm", "a.B", "work", "@dispvm",
+           "ask @dispvm");
+    DECIDE("a.B * work mail ask target=uuid:" UUID(2) " default_target=uuid:" UUID(2), "a.B",
+           "work", "mail", "ask uuid:" UUID(2) "!");
+    DECIDE("a.B * vault mail ask default_target=@dispvm", "a.B", "vault", "mail", "ask mail");
     DECIDE("a.B * work @adminvm ask default_target=@adminvm", "a.B", "work", "dom0", "ask dom0!");
 }
 
