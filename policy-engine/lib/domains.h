@@ -43,6 +43,16 @@ struct policy_domains {
     size_t n_tokens, tokens_cap;
 };
 
+#define JOIN_SMALL 128
+
+/* prefix and rest together, in buf if they fit: another pointer is to be freed. NULL: no memory. */
+char *span_join(struct span prefix, const char *rest, char buf[static JOIN_SMALL]);
+/* The number of prefix and rest together, made if it is new. 0 or a negative errno. */
+int domains_intern(struct policy_domains *d, struct span prefix, const char *rest, uint32_t *ret);
+/* What a domain that is being added is to the rules. What fails half-way leaves tokens that are
+ * nobody's. */
+int domains_view(struct policy_domains *d, const struct policy_domain *dom, struct domain_view *v);
+
 const struct policy_domain *domains_find(const struct policy_domains *d, struct span spelled);
 /* The domain with that number as its name or uuid; NULL: none. */
 const struct policy_domain *domains_at_name(const struct policy_domains *d, uint32_t name);

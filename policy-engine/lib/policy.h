@@ -52,7 +52,11 @@ void policy_error_deinit(struct policy_error *e);
 
 struct policy;
 
-/* 0; POLICY_E_INVALID and *reterr is the first error; negative errno. */
+/*
+ * 0; POLICY_E_INVALID and *reterr is the first error; negative errno. Limits, so that no file can
+ * take all memory: 16 includes in one another, 10000 files, 16 MiB in one and 64 MiB in all of
+ * them, 1000000 rules.
+ */
 int policy_load(const struct policy_source *source, struct policy **ret,
                 struct policy_error *reterr);
 struct policy *policy_ref(struct policy *p);

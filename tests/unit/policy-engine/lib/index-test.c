@@ -390,6 +390,46 @@ static void nobody_but_dom0_has_the_zero_uuid(void **state)
     policy_unref(p);
 }
 
+static void long_names_uuids_and_tags_are_whole(void **state)
+{
+    static char name[301], tag[301];
+    const char *const tags[] = {tag};
+    const struct policy_domain all[] = {
+        {.name = name, .uuid = name, .tags = tags, .n_tags = 1, .default_dispvm = name},
+        {.name = "work"}};
+    _cleanup_(text_deinit) struct text t = {0};
+    struct policy_domains *d = NULL;
+    struct policy_verdict v = {0};
+    struct policy *p;
+
+    (void)state;
+    memset(name, 'n', 300);
+    memset(tag, 't', 300);
+    text_addf(&t, "a.A * @tag:%.299s work deny\na.A * @tag:%s work allow\na.B * %s @dispvm allow\n",
+              tag, tag, name);
+    p = load_text(t.data);
+    assert_int_equal(policy_domains_new(1, &d), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+        assert_int_equal(policy_domains_add(d, &all[i]), 0);
+    assert_int_equal(policy_domains_add(d, &all[0]), POLICY_E_EXISTS);
+    assert_int_equal(
+        policy_decide(
+            p, d, &(struct policy_request){.service = "a.A", .source = name, .target = "work"}, &v),
+        0);
+    assert_int_equal(v.rule, 1);
+    policy_verdict_deinit(&v);
+    assert_int_equal(
+        policy_decide(
+            p, d, &(struct policy_request){.service = "a.B", .source = name, .target = "@dispvm"},
+            &v),
+        0);
+    assert_int_equal(v.action, POLICY_ALLOW);
+    assert_int_equal(strlen(v.target), 308);
+    policy_verdict_deinit(&v);
+    policy_domains_unref(d);
+    policy_unref(p);
+}
+
 static void a_refused_domain_leaves_no_trace(void **state)
 {
     const struct policy_domain twice = {.name = "other", .uuid = UUID(1)};
@@ -476,6 +516,7 @@ int main(void)
         cmocka_unit_test(more_tokens_than_fit_change_nothing),
         cmocka_unit_test(odd_names_of_domains_match_no_token),
         cmocka_unit_test(nobody_but_dom0_has_the_zero_uuid),
+        cmocka_unit_test(long_names_uuids_and_tags_are_whole),
         cmocka_unit_test(a_refused_domain_leaves_no_trace),
         cmocka_unit_test(equal_texts_have_equal_numbers_whatever_their_length),
         cmocka_unit_test(every_byte_counts_for_the_hash),
