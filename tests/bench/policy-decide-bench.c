@@ -80,6 +80,10 @@ void bench_decisions(struct bench *b)
 {
     three_sizes(b, "last rule matches", WORLD_LAST_MATCHES, POLICY_ALLOW);
     three_sizes(b, "no rule matches", WORLD_NONE_MATCHES, POLICY_DENY);
+    row(b, "no rule matches, 10 domains", WORLD_NONE_MATCHES, 100000, 10, 2, POLICY_DENY,
+        "< 0.3, p99 < 1");
+    row(b, "no rule matches, 1000 domains", WORLD_NONE_MATCHES, 100000, 1000, 2, POLICY_DENY,
+        "< 0.3, p99 < 1");
     row(b, "one service holds all, each names others", WORLD_ONE_SERVICE, 100000, 1000, 2,
         POLICY_ALLOW, "< 0.5");
     row(b, "6 tags a domain, every rule two tags", WORLD_TAGS, 100000, 100, 7, POLICY_DENY, "< 1");

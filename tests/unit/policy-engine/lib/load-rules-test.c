@@ -268,6 +268,76 @@ static void the_implicit_rules_of_an_old_file_deny_the_rest(void **state)
     policy_unref(p);
 }
 
+static void the_text_of_a_rule_is_its_line_without_the_end(void **state)
+{
+    static const char text[] = "# x\r\n a.B * a  b deny \r\ra.B * c d ask\r\n\na.B\t* e f deny";
+    static const char *const expected[] = {" a.B * a  b deny ", "a.B * c d ask", "a.B\t* e f deny"};
+    struct policy *p = fixture_policy(text);
+    struct policy_rule_view v;
+
+    (void)state;
+    assert_int_equal(policy_count_rules(p), 3);
+    for (size_t i = 0; i < 3; i++) {
+        policy_get_rule(p, i, &v);
+        assert_string_equal(v.text, expected[i]);
+    }
+    policy_unref(p);
+}
+
+static void a_rule_is_shown_as_it_was_written(void **state)
+{
+    struct policy *p = fixture_policy("a.B +x uuid:" ZERO_UUID " dom0 ask target=@adminvm "
+                                      "default_target=dom0 user=joe notify=yes autostart=no\n");
+    struct policy_rule_view v;
+
+    (void)state;
+    policy_get_rule(p, 0, &v);
+    assert_string_equal(v.service, "a.B");
+    assert_string_equal(v.argument, "+x");
+    assert_string_equal(v.source, "@adminvm"); /* the one spelling that it has as a token */
+    assert_string_equal(v.target, "dom0");
+    assert_string_equal(v.action, "ask");
+    assert_string_equal(v.redirect, "@adminvm");
+    assert_string_equal(v.default_target, "dom0");
+    assert_string_equal(v.user, "joe");
+    assert_true(v.notify);
+    assert_false(v.autostart);
+    policy_unref(p);
+}
+
+static uint64_t signature(const char *path, const char *one, const char *two)
+{
+    const struct policy_file files[] = {{path, one, strlen(one)}, {"p/2.policy", two, strlen(two)}};
+    struct policy *p = fixture_load(files, 2);
+    uint64_t s = policy_signature(p);
+
+    policy_unref(p);
+    return s;
+}
+
+static void the_signature_tells_policies_apart(void **state)
+{
+    static const char *const different[][3] = {{"p/1.policy", "# 12345678", "# 9"},
+                                               {"p/1.policy", "# 12345678", "# 8"},
+                                               {"p/1.policy", "# 1234567", "#8 9"},
+                                               {"p/1.policy", "# 12345678 ", "# 9"},
+                                               {"p/1.policy", "# 123456780", "# 9"},
+                                               {"p/1.policy", "# 22345678", "# 9"},
+                                               {"p/0.policy", "# 12345678", "# 9"},
+                                               {"p/1.policy", "# 9", "# 12345678"},
+                                               {"p/1.policy", "", ""},
+                                               {"p/1.policy", "\n", ""}};
+    uint64_t seen[ARRAY_SIZE(different)];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(different); i++) {
+        seen[i] = signature(different[i][0], different[i][1], different[i][2]);
+        for (size_t k = 0; k < i; k++)
+            assert_true(seen[k] != seen[i]);
+    }
+    assert_true(seen[0] == signature("p/1.policy", "# 12345678", "# 9"));
+}
+
 /* ---- The disk ---- */
 
 static void links_to_files_are_followed_and_directories_passed_over(void **state)
@@ -411,6 +481,9 @@ int main(void)
         cmocka_unit_test(compat_may_stand_in_an_included_file_and_twice),
         cmocka_unit_test(only_names_of_services_count_in_the_old_directory),
         cmocka_unit_test(the_implicit_rules_of_an_old_file_deny_the_rest),
+        cmocka_unit_test(the_text_of_a_rule_is_its_line_without_the_end),
+        cmocka_unit_test(a_rule_is_shown_as_it_was_written),
+        cmocka_unit_test(the_signature_tells_policies_apart),
         cmocka_unit_test(links_to_files_are_followed_and_directories_passed_over),
         cmocka_unit_test(what_cannot_be_read_makes_the_policy_invalid),
         cmocka_unit_test(includes_nest_as_deep_as_the_limit_and_no_deeper),
