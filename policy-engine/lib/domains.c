@@ -15,52 +15,75 @@ int policy_domains_new(uint64_t generation, struct policy_domains **ret)
     return 0;
 }
 
-static void domain_deinit(struct policy_domain *dom)
-{
-    const char *const strings[] = {dom->name,        dom->uuid,  dom->type,    dom->default_dispvm,
-                                   dom->power_state, dom->guivm, dom->relayvm, dom->transport_rpc,
-                                   dom->icon,        dom->label, dom->netvm};
+/* ---- A copy of a domain: one block, which begins with the list of tags ---- */
 
-    for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
-        free((char *)strings[i]);
-    for (size_t i = 0; i < dom->n_tags; i++)
-        free((char *)dom->tags[i]);
-    free((char **)dom->tags);
+static const size_t strings[] = {
+    offsetof(struct policy_domain, name),        offsetof(struct policy_domain, uuid),
+    offsetof(struct policy_domain, type),        offsetof(struct policy_domain, default_dispvm),
+    offsetof(struct policy_domain, power_state), offsetof(struct policy_domain, guivm),
+    offsetof(struct policy_domain, relayvm),     offsetof(struct policy_domain, transport_rpc),
+    offsetof(struct policy_domain, icon),        offsetof(struct policy_domain, label),
+    offsetof(struct policy_domain, netvm),
+};
+#define N_STRINGS (sizeof(strings) / sizeof(strings[0]))
+
+static const char **string_of(const struct policy_domain *dom, size_t i)
+{
+    return (const char **)((char *)dom + strings[i]);
 }
 
-static bool copy_string(const char *from, const char **to)
+static size_t size_of(const char *s)
 {
-    if (from)
-        *to = span_dup(span_of(from));
-    return !from || *to;
+    return s ? strlen(s) + 1 : 0;
+}
+
+static size_t size_of_copy(const struct policy_domain *dom)
+{
+    size_t size = (dom->n_tags + 1) * sizeof(char *);
+
+    for (size_t i = 0; i < dom->n_tags; i++)
+        size += size_of(dom->tags[i]);
+    for (size_t i = 0; i < N_STRINGS; i++)
+        size += size_of(*string_of(dom, i));
+    return size;
+}
+
+static const char *put_string(char **at, const char *s)
+{
+    size_t size = size_of(s);
+    char *copy = *at;
+
+    if (!s)
+        return NULL;
+    memcpy(copy, s, size);
+    *at += size;
+    return copy;
+}
+
+static void domain_deinit(struct policy_domain *dom)
+{
+    free((char **)dom->tags);
 }
 
 static int domain_copy(struct policy_domain *to, const struct policy_domain *from)
 {
-    char **tags = calloc(from->n_tags + 1, sizeof(*tags));
-    bool ok = tags != NULL;
+    const char **tags = malloc(size_of_copy(from));
+    char *at;
 
-    *to = (struct policy_domain){.template_for_dispvms = from->template_for_dispvms,
-                                 .internal = from->internal,
-                                 .tags = (const char *const *)tags};
-    for (size_t i = 0; ok && i < from->n_tags; i++) {
-        tags[i] = span_dup(span_of(from->tags[i]));
-        ok = tags[i] != NULL;
-        to->n_tags += ok;
-    }
-    ok = ok && copy_string(from->name, &to->name) && copy_string(from->uuid, &to->uuid) &&
-         copy_string(from->type, &to->type) &&
-         copy_string(from->default_dispvm, &to->default_dispvm) &&
-         copy_string(from->power_state, &to->power_state) && copy_string(from->guivm, &to->guivm) &&
-         copy_string(from->relayvm, &to->relayvm) &&
-         copy_string(from->transport_rpc, &to->transport_rpc) &&
-         copy_string(from->icon, &to->icon) && copy_string(from->label, &to->label) &&
-         copy_string(from->netvm, &to->netvm);
-    if (ok)
-        return 0;
-    domain_deinit(to);
-    return -ENOMEM;
+    if (!tags)
+        return -ENOMEM;
+    at = (char *)(tags + from->n_tags + 1);
+    *to = *from;
+    for (size_t i = 0; i < from->n_tags; i++)
+        tags[i] = put_string(&at, from->tags[i]);
+    tags[from->n_tags] = NULL;
+    to->tags = (const char *const *)tags;
+    for (size_t i = 0; i < N_STRINGS; i++)
+        *string_of(to, i) = put_string(&at, *string_of(from, i));
+    return 0;
 }
+
+/* ---- Adding ---- */
 
 static bool is_there(const struct policy_domains *d, const char *name, const char *uuid)
 {

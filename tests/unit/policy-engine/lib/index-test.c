@@ -430,6 +430,54 @@ static void long_names_uuids_and_tags_are_whole(void **state)
     policy_unref(p);
 }
 
+static void a_view_keeps_copies_of_all_that_it_was_given(void **state)
+{
+    char one[] = "one", *const tags[] = {(char[]){"first"}, (char[]){""}, (char[]){"third"}};
+    struct policy_domain given = {.name = one,
+                                  .uuid = (char[]){"2"},
+                                  .type = (char[]){"3"},
+                                  .tags = (const char *const *)tags,
+                                  .n_tags = 3,
+                                  .default_dispvm = (char[]){"4"},
+                                  .power_state = (char[]){"5"},
+                                  .guivm = (char[]){"6"},
+                                  .relayvm = (char[]){"7"},
+                                  .transport_rpc = (char[]){"8"},
+                                  .icon = (char[]){"9"},
+                                  .label = (char[]){""},
+                                  .internal = true};
+    struct policy_domains *d = NULL;
+    const struct policy_domain *dom;
+
+    (void)state;
+    assert_int_equal(policy_domains_new(77, &d), 0);
+    assert_int_equal(policy_domains_add(d, &given), 0);
+    memset(one, 'x', 3);
+    memset(tags[0], 'x', 5);
+    memset((char *)given.icon, 'x', 1);
+    assert_int_equal(policy_domains_generation(d), 77);
+    dom = policy_domains_find(d, "uuid:2");
+    assert_ptr_equal(dom, policy_domains_at(d, 0));
+    assert_string_equal(dom->name, "one");
+    assert_string_equal(dom->uuid, "2");
+    assert_string_equal(dom->type, "3");
+    assert_int_equal(dom->n_tags, 3);
+    assert_string_equal(dom->tags[0], "first");
+    assert_string_equal(dom->tags[1], "");
+    assert_string_equal(dom->tags[2], "third");
+    assert_string_equal(dom->default_dispvm, "4");
+    assert_string_equal(dom->power_state, "5");
+    assert_string_equal(dom->guivm, "6");
+    assert_string_equal(dom->relayvm, "7");
+    assert_string_equal(dom->transport_rpc, "8");
+    assert_string_equal(dom->icon, "9");
+    assert_string_equal(dom->label, "");
+    assert_null(dom->netvm);
+    assert_true(dom->internal);
+    assert_false(dom->template_for_dispvms);
+    policy_domains_unref(d);
+}
+
 static void a_refused_domain_leaves_no_trace(void **state)
 {
     const struct policy_domain twice = {.name = "other", .uuid = UUID(1)};
@@ -517,6 +565,7 @@ int main(void)
         cmocka_unit_test(odd_names_of_domains_match_no_token),
         cmocka_unit_test(nobody_but_dom0_has_the_zero_uuid),
         cmocka_unit_test(long_names_uuids_and_tags_are_whole),
+        cmocka_unit_test(a_view_keeps_copies_of_all_that_it_was_given),
         cmocka_unit_test(a_refused_domain_leaves_no_trace),
         cmocka_unit_test(equal_texts_have_equal_numbers_whatever_their_length),
         cmocka_unit_test(every_byte_counts_for_the_hash),
