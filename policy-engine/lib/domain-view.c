@@ -62,7 +62,7 @@ struct spelling {
 static int view_spellings(struct policy_domains *d, const struct policy_domain *dom,
                           const struct spelling *s, struct token_range *range)
 {
-    const char *zero = ZERO_UUID + strlen("uuid:");
+    const char *zero = &ZERO_UUID[strlen("uuid:")];
     bool dom0 = strcmp(dom->name, "dom0") == 0;
     unsigned kinds = s->kinds | (dom0 ? 1u << TOKEN_ADMINVM : 0);
     int r;
