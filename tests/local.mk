@@ -5,6 +5,7 @@ AM_TESTS_ENVIRONMENT = srcdir='$(abs_top_srcdir)'; builddir='$(abs_top_builddir)
 EXTRA_DIST += %D%/summary
 include tests/xen/local.mk
 include tests/bench/local.mk
+include tests/random/local.mk
 
 BASE_TESTS = tests/unit/base/buf-test tests/unit/base/ini-test tests/unit/base/io-test tests/unit/base/spawn-test \
 	tests/unit/base/util-test
