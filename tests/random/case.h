@@ -16,7 +16,7 @@
 #define CASE_TAGS    3
 #define CASE_FILES   10
 #define CASE_LINES   12
-#define CASE_TEXT    160
+#define CASE_TEXT    208
 
 struct case_file {
     char path[48];

@@ -13,10 +13,27 @@
 #include <time.h>
 
 #define COUNT_DEFAULT 20000
+#define SAMPLE        4 /* every 4th is also explained and counted */
 
 struct tally {
-    unsigned long n, not_loaded, deny, allow, ask, relay, legacy;
+    unsigned long n, not_loaded, not_explained, deny, allow, ask, relay;
 };
+
+/* explain says the same, in words: of a verdict its first line, of a denial also the reason. */
+static bool is_explained(const struct loaded_case *l, const struct policy_request *q,
+                         const struct oracle_verdict *o)
+{
+    static const char *const words[] = {"denied: ", "allowed: ", "ask: "};
+    _cleanup_(freep) char *text = NULL;
+    const char *reason = policy_reason_text(o->reason), *line;
+
+    if (policy_explain(l->policy, l->domains, q, &text) || !str_starts(text, words[o->action]))
+        return false;
+    if (o->action != POLICY_DENY)
+        return true;
+    line = strstr(text, "\n  ");
+    return line && str_starts(line + 3, reason) && line[3 + strlen(reason)] == ':';
+}
 
 static void count(struct tally *t, const struct test_case *c, enum case_result result)
 {
@@ -26,9 +43,13 @@ static void count(struct tally *t, const struct test_case *c, enum case_result r
 
     t->n++;
     t->not_loaded += result == CASE_NOT_LOADED;
-    if (t->n % 16 || result != CASE_SAME || case_load(c, &l))
+    if (t->n % SAMPLE || result != CASE_SAME || case_load(c, &l))
         return;
     oracle_decide(&l.world, &q, &o);
+    if (!is_explained(&l, &q, &o) && !t->not_explained++) {
+        printf("not ok - explain says another verdict; the case:\n");
+        case_print(c, stdout);
+    }
     t->deny += o.action == POLICY_DENY && o.reason != POLICY_REASON_NO_MATCH;
     t->allow += o.action == POLICY_ALLOW;
     t->ask += o.action == POLICY_ASK;
@@ -51,10 +72,11 @@ static int differs(struct test_case *c, uint64_t seed, uint64_t n)
 /* Nearly all must load, and each verdict must occur often enough to mean something. */
 static bool is_worth_it(const struct tally *t)
 {
-    unsigned long seen = t->n / 16;
+    unsigned long seen = t->n / SAMPLE;
 
-    return t->n < 1000 || (t->not_loaded * 10 < t->n && t->deny * 20 > seen &&
-                           t->allow * 20 > seen && t->ask * 20 > seen && t->relay * 300 > seen);
+    return !t->not_explained &&
+           (t->n < 1000 || (t->not_loaded * 10 < t->n && t->deny * 20 > seen &&
+                            t->allow * 40 > seen && t->ask * 40 > seen && t->relay * 500 > seen));
 }
 
 static int run(uint64_t seed, uint64_t from, uint64_t to)
@@ -73,7 +95,7 @@ static int run(uint64_t seed, uint64_t from, uint64_t to)
             return differs(&c, seed, n);
         count(&t, &c, result);
     }
-    printf("of %lu cases %lu do not load; of every 16th %lu are denied by a rule, %lu allowed (%lu "
+    printf("of %lu cases %lu do not load; of every 4th %lu are denied by a rule, %lu allowed (%lu "
            "through or for a relay), %lu ask\n",
            t.n, t.not_loaded, t.deny, t.allow, t.relay, t.ask);
     printf("%sok - the engine decides %lu random cases of seed %llu as the contract says\n",
