@@ -20,9 +20,9 @@ static void put_domains(const struct test_case *c, FILE *f)
         put_key(f, "uuid", d->uuid);
         put_key(f, "type", d->type);
         if (c->tag[i][0]) {
-            fprintf(f, "tags =");
-            for (size_t k = 0; k < CASE_TAGS && c->tag[i][k]; k++)
-                fprintf(f, " %s", c->tag[i][k]);
+            fprintf(f, "tags = %s", c->tag[i][0]);
+            for (size_t k = 1; k < CASE_TAGS && c->tag[i][k]; k++)
+                fprintf(f, "%s %s", k % 16 ? "" : "\n", c->tag[i][k]); /* a long line is cut */
             fprintf(f, "\n");
         }
         put_key(f, "template_for_dispvms", d->template_for_dispvms ? "True" : NULL);

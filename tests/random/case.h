@@ -13,9 +13,9 @@
 #include <stdio.h>
 
 #define CASE_DOMAINS 10
-#define CASE_TAGS    3
+#define CASE_TAGS    48
 #define CASE_FILES   10
-#define CASE_LINES   12
+#define CASE_LINES   64
 #define CASE_TEXT    208
 
 struct case_file {

@@ -239,13 +239,12 @@ static int ask_worlds(const char *const *rules, size_t n)
     int r = 0;
 
     for (size_t w = 0; !r && w < 2; w++) {
-        static struct test_case c;
+        struct case_file *f = &worlds[w].file[0];
 
-        c = worlds[w];
         for (size_t i = 0; i < n; i++)
-            (void)format(c.file[0].line[i], CASE_TEXT, "%s", rules[i]);
-        c.file[0].n = n;
-        r = ask_all(&c);
+            (void)format(f->line[i], CASE_TEXT, "%s", rules[i]);
+        f->n = n;
+        r = ask_all(&worlds[w]);
     }
     return r;
 }

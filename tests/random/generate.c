@@ -308,6 +308,33 @@ static void put_includes(struct random *r, struct test_case *c, struct case_file
     }
 }
 
+/* So many tags that no list of them is long enough, and so many rules that each list of them is:
+ * all from one source, or each from or to another tag. */
+static void put_many(struct random *r, struct test_case *c, bool plain)
+{
+    static char name[CASE_TAGS][8];
+    struct case_file *f = new_file(r, c, "policy.d/25-many.policy");
+    uint32_t kind = random_below(r, 3), owner = random_below(r, (uint32_t)c->n_domains);
+    char source[CASE_TEXT];
+    struct words w;
+
+    put_token(r, c, SOURCE, source);
+    for (size_t i = 0; i < CASE_TAGS; i++) {
+        (void)format(name[i], sizeof(name[i]), "t%02zu", i);
+        c->tag[owner][i] = name[i];
+    }
+    for (size_t n = 30 + random_below(r, 30); f->n < n;) {
+        put_rule(r, c, true, &w);
+        strcpy(w.text[0], "q.A");
+        strcpy(w.text[1], "*");
+        if (kind)
+            (void)format(w.text[1 + kind], CASE_TEXT, "@tag:%s", name[f->n % CASE_TAGS]);
+        if (kind != 1)
+            strcpy(w.text[2], source);
+        join(r, &w, true, plain, new_line(f));
+    }
+}
+
 static void make_policy(struct random *r, bool plain, struct test_case *c)
 {
     struct case_file *f;
@@ -317,6 +344,8 @@ static void make_policy(struct random *r, bool plain, struct test_case *c)
         put_lines(r, c, new_file(r, c, "policy.d/20-first.policy"), true, plain, 3);
     if (one_in(r, 8))
         put_lines(r, c, new_file(r, c, "run.d/20-first.policy"), true, plain, 2);
+    if (one_in(r, 16))
+        put_many(r, c, plain);
     f = new_file(r, c, "policy.d/30-user.policy");
     put_lines(r, c, f, true, plain, 5);
     if (one_in(r, 2))
