@@ -123,7 +123,7 @@ static void put_token(struct random *r, const struct test_case *c, enum place pl
     static const char *const fixed[] = {"*", "@anyvm", "@adminvm", "@default", "@dispvm"};
     static const char *const forms[] = {"@tag:%s", "@type:%s", "@dispvm:@tag:%s"};
     char name[CASE_TEXT];
-    uint32_t kind = random_below(r, 12);
+    uint32_t kind = random_below(r, 14);
 
     put_name(r, c, name);
     if (kind < 5) {
@@ -143,7 +143,7 @@ static void put_token(struct random *r, const struct test_case *c, enum place pl
 
         (void)format(buf, CASE_TEXT, "%.*s%s", (int)(strlen(form) - 2), form,
                      kind == 6 ? one_in(r, 5) ? "AdminVM" : PICK(r, types) : PICK(r, tags));
-    } else if (kind == 8) {
+    } else if (kind == 8 || kind > 11) {
         (void)format(buf, CASE_TEXT, "@dispvm:%s", name);
     } else {
         (void)format(buf, CASE_TEXT, "%s", name);
@@ -328,7 +328,7 @@ static void put_many(struct random *r, struct test_case *c, bool plain)
         strcpy(w.text[0], "q.A");
         strcpy(w.text[1], "*");
         if (kind)
-            (void)format(w.text[1 + kind], CASE_TEXT, "@tag:%s", name[f->n % CASE_TAGS]);
+            (void)format(w.text[1 + kind], CASE_TEXT, "@tag:%s", name[f->n * 31 % CASE_TAGS]);
         if (kind != 1)
             strcpy(w.text[2], source);
         join(r, &w, true, plain, new_line(f));
@@ -390,6 +390,16 @@ static void put_relay(struct random *r, struct test_case *c)
     put_name(r, c, c->requested_source);
 }
 
+/* Of a domain with many tags, much is asked. */
+static void ask_owner(struct random *r, struct test_case *c)
+{
+    for (size_t i = 0; i < c->n_domains; i++)
+        if (c->tag[i][CASE_TAGS - 1]) {
+            strcpy(c->service, "q.A");
+            (void)format(one_in(r, 2) ? c->source : c->target, CASE_TEXT, "%s", c->domain[i].name);
+        }
+}
+
 void generate_request(struct random *r, bool plain, struct test_case *c)
 {
     (void)format(c->service, CASE_TEXT, "%s", one_in(r, 20) ? "q.Other" : PICK(r, services));
@@ -402,6 +412,8 @@ void generate_request(struct random *r, bool plain, struct test_case *c)
         *c->target = 0;
     else
         put_token(r, c, ASKED, c->target);
+    if (!one_in(r, 4))
+        ask_owner(r, c);
     *c->requested_source = 0;
     if (one_in(r, 8))
         put_relay(r, c);
