@@ -327,7 +327,7 @@ static void put_many(struct random *r, struct test_case *c, bool plain)
         put_rule(r, c, true, &w);
         strcpy(w.text[0], "q.A");
         strcpy(w.text[1], "*");
-        if (kind)
+        if (kind && !one_in(r, 6))
             (void)format(w.text[1 + kind], CASE_TEXT, "@tag:%s", name[f->n * 31 % CASE_TAGS]);
         if (kind != 1)
             strcpy(w.text[2], source);
