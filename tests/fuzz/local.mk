@@ -1,4 +1,5 @@
-# Fuzz targets. "make check" replays their corpora; "make fuzz" runs each for FUZZ_SECONDS under libFuzzer.
+# Fuzz targets. "make check" replays their corpora; "make fuzz" runs each (or FUZZ="directory") for FUZZ_SECONDS
+# under libFuzzer.
 FUZZ_SHARED = %D%/fuzz.c %D%/fuzz.h %D%/replay.c $(RANDOM_CASE)
 FUZZ_TARGETS = %D%/five-columns %D%/three-columns %D%/directory %D%/policy-socket
 check_PROGRAMS += $(FUZZ_TARGETS)
@@ -19,13 +20,14 @@ EXTRA_DIST += %D%/corpus
 
 FUZZ_CC = clang
 FUZZ_SECONDS = 60
+FUZZ = $(notdir $(FUZZ_TARGETS))
 FUZZ_CFLAGS = -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $(PCRE2_CFLAGS) $(JANSSON_CFLAGS)
 FUZZ_CODE = $(filter %.c,$(RANDOM_CASE) $(policy_engine_lib_libpolicy_la_SOURCES) $(policy_engine_libpolicyservice_la_SOURCES) \
 	$(libqrexec_libbase_la_SOURCES) $(libqrexec_libwire_la_SOURCES) $(libqrexec_libloop_la_SOURCES)) %D%/fuzz.c
-# finds are left as crash-*, new inputs in the build's corpus; those of the tree are only read
+# Finds and new inputs stay in the build, in new/; the corpora of the tree are only read.
 fuzz:
 	$(MKDIR_P) %D%/bin
-	for t in $(notdir $(FUZZ_TARGETS)); do \
+	for t in $(FUZZ); do \
 		mkdir -p %D%/new/$$t && \
 		$(FUZZ_CC) $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(FUZZ_CFLAGS) -o %D%/bin/$$t $(top_srcdir)/%D%/$$t.c \
 			$(addprefix $(top_srcdir)/,$(FUZZ_CODE)) $(LDFLAGS) $(PCRE2_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) $(SECCOMP_LIBS) $(EV_LIBS) && \

@@ -17,6 +17,9 @@
 
 #define A_UUID       "a0000000-0000-4000-8000-000000000001"
 #define B_UUID       "b0000000-0000-4000-8000-000000000002"
+#define A_SPELLED    "uuid:a0000000-0000-4000-8000-000000000001"
+#define B_DISPOSABLE "@dispvm:uuid:b0000000-0000-4000-8000-000000000002"
+#define B_SPELLED    "uuid:b0000000-0000-4000-8000-000000000002"
 #define ALL(columns) columns " deny", columns " allow", columns " ask"
 
 static const char *const alphabet[] = {
@@ -87,20 +90,20 @@ static const char *const alphabet[] = {
 /* The columns of the larger alphabet. */
 static const char *const called[] = {"s *", "s +", "s +x", "s ~x*", "* *", "t *"};
 static const char *const sources[] = {
-    "*",    "a",      "b",      "nowhere",       "uuid:" A_UUID, "@adminvm",
-    "dom0", "@anyvm", "@tag:T", "@type:AdminVM", "@dispvm:b",    "@dispvm:@tag:D"};
+    "*",    "a",      "b",      "nowhere",       A_SPELLED,   "@adminvm",
+    "dom0", "@anyvm", "@tag:T", "@type:AdminVM", "@dispvm:b", "@dispvm:@tag:D"};
 static const char *const targets[] = {"*",
                                       "a",
                                       "b",
                                       "nowhere",
-                                      "uuid:" B_UUID,
+                                      B_SPELLED,
                                       "@adminvm",
                                       "dom0",
                                       "@anyvm",
                                       "@default",
                                       "@dispvm",
                                       "@dispvm:a",
-                                      "@dispvm:uuid:" B_UUID,
+                                      B_DISPOSABLE,
                                       "@dispvm:nowhere",
                                       "@dispvm:@tag:D",
                                       "@tag:T",
@@ -123,17 +126,10 @@ static const char *const actions[] = {"deny",
 
 /* What is asked of each policy. */
 static const char *const asked_services[][2] = {{"s", "+"}, {"s", "+x"}, {"t", "+"}};
-static const char *const asked_sources[] = {"a", "uuid:" B_UUID, "dom0", "@adminvm"};
-static const char *const asked_targets[] = {"",
-                                            "a",
-                                            "uuid:" B_UUID,
-                                            "dom0",
-                                            "uuid:00000000-0000-0000-0000-000000000000",
-                                            "@adminvm",
-                                            "@dispvm",
-                                            "@dispvm:uuid:" B_UUID,
-                                            "@dispvm:a",
-                                            "nowhere"};
+static const char *const asked_sources[] = {"a", B_SPELLED, "dom0", "@adminvm"};
+static const char *const asked_targets[] = {
+    "",         "a",       B_SPELLED,    "dom0",      "uuid:00000000-0000-0000-0000-000000000000",
+    "@adminvm", "@dispvm", B_DISPOSABLE, "@dispvm:a", "nowhere"};
 
 static struct test_case worlds[2];
 
