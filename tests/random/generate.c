@@ -70,14 +70,14 @@ static void make_domain(struct random *r, struct test_case *c, size_t name)
         if (one_in(r, 3))
             tag[n++] = tags[i];
     d->template_for_dispvms = one_in(r, 2);
-    d->default_dispvm = one_in(r, 3) ? NULL : one_in(r, 8) ? "" : PICK(r, names);
+    d->default_dispvm = one_in(r, 3) ? NULL : one_in(r, 8) ? "" : some_name(r);
     d->power_state = one_in(r, 6) ? NULL : one_in(r, 3) ? "Halted" : "Running";
     d->internal = one_in(r, 6);
     d->guivm = one_in(r, 4) ? NULL : "dom0";
     if (strcmp(d->type, "RemoteVM") == 0 || one_in(r, 10)) {
         d->type = one_in(r, 12) ? NULL : "RemoteVM";
-        d->relayvm = one_in(r, 6) ? NULL : one_in(r, 2) ? "relay" : PICK(r, names);
-        d->transport_rpc = one_in(r, 6) ? NULL : "air.Proxy";
+        d->relayvm = one_in(r, 6) ? NULL : one_in(r, 2) ? "relay" : some_name(r);
+        d->transport_rpc = one_in(r, 6) ? NULL : one_in(r, 8) ? "" : "air.Proxy";
     }
 }
 
