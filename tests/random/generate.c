@@ -358,9 +358,9 @@ static void make_policy(struct random *r, bool plain, struct test_case *c)
 static void spoil(struct random *r, char *text)
 {
     static const char *const strange[] = {
-        "@",        "@dispvm:",     "uuid:",    "@tag:red", "@dispvm:@tag:red",
-        "*",        "@anyvm",       "uuid:@x",  "\xff\xfe", "a b",
-        "$adminvm", "@dispvm:dom0", "\xc3\xa9", "@type:",   "@dispvm:@x"};
+        "@",         "@dispvm:",        "uuid:",    "@tag:red", "@dispvm:@tag:red", "*",
+        "@anyvm",    "uuid:@x",         "\xff\xfe", "a b",      "$adminvm",         "@dispvm:dom0",
+        "@dispvm:*", "@dispvm:uuid:@x", "\xc3\xa9", "@type:",   "@dispvm:@x"};
     size_t n = strlen(text);
 
     if (one_in(r, 2))

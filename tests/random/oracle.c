@@ -104,11 +104,19 @@ static bool is_name(const char *x)
     return *x && *x != '@' && !eq(x, "*");
 }
 
+/* @dispvm:NAME, where "*" is a name like any other. */
+static bool is_disposable(const char *x)
+{
+    const char *name = x + strlen("@dispvm:");
+
+    return starts(x, "@dispvm:") && *name && *name != '@' && !eq(name, "uuid:");
+}
+
 /* What a caller may ask for. */
 static bool may_be_asked_for(const char *x)
 {
     return is_name(x) || eq(x, "@adminvm") || eq(x, "@default") || eq(x, "@dispvm") ||
-           (starts(x, "@dispvm:") && is_name(x + strlen("@dispvm:")));
+           is_disposable(x);
 }
 
 /* "@tag:T, @type:T: a domain (by name or uuid) that has it; dom0 not as @adminvm". */
