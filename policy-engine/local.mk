@@ -101,15 +101,13 @@ include policy-engine/prompt/local.mk
 include policy-engine/tools.mk
 
 POLICY_STAGE = tests/talk/policy-stage.c tests/talk/policy-stage.h $(DAEMON_STAGE)
-POLICY_TALK_TESTS = tests/talk/policy-agent-test tests/talk/policy-answers-test tests/talk/policy-ask-test
+POLICY_TALK_TESTS = tests/talk/policy-answers-test tests/talk/policy-ask-test
 check_PROGRAMS += $(POLICY_TALK_TESTS)
 TESTS += $(POLICY_TALK_TESTS)
 tests_talk_policy_answers_test_SOURCES = tests/talk/policy-answers-test.c $(POLICY_STAGE)
 tests_talk_policy_answers_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_talk_policy_ask_test_SOURCES = tests/talk/policy-ask-test.c $(POLICY_STAGE)
 tests_talk_policy_ask_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
-tests_talk_policy_agent_test_SOURCES = tests/talk/policy-agent-test.c $(POLICY_STAGE)
-tests_talk_policy_agent_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 
 POLICY_SERVICE_TESTS = tests/unit/policy-engine/ask-user-test tests/unit/policy-engine/policy-service-test
 check_PROGRAMS += $(POLICY_SERVICE_TESTS)

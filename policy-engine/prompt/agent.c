@@ -6,8 +6,8 @@
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
 #include "libqrexec/base/paths.h"
-#include "policy-engine/prompt/screen.h"
-#include "policy-engine/prompt/terminal.h"
+#include "policy-engine/prompt/notices.h"
+#include "policy-engine/prompt/shown.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,8 +16,6 @@
 #define CLIENTS_MOST 64
 #define SOURCE_MOST  8 /* questions of one source that wait */
 #define READ_MS      10000
-#define SCREEN_MAX   (16U << 20)
-#define HELD_MAX     8192 /* what is said once the question is over */
 
 struct client {
     struct client *next;
@@ -36,37 +34,70 @@ struct agent {
     struct client *first; /* complete ones in order of arrival, behind them those being read */
     size_t n;
     struct client *shown;
-    struct terminal terminal;
-    struct buf held;
+    struct question question; /* of shown */
+    struct front *front;
+    bool locked, ended;
+    struct notices notices;
+    struct timer minute; /* the end of a notice's */
     struct ledger ledger;
     char path[PATH_SIZE];
 };
 
 static void show_next(struct agent *a);
 
-/* ---- What is said ---- */
+/* ---- What is told ---- */
 
-/* Nothing is written into a question that stands; what does not fit is not said at all. */
-static void say(struct agent *a, const struct buf *text)
+static void tell(struct agent *a, const char *text)
 {
-    if (!a->terminal.asking)
-        terminal_say(&a->terminal, text);
-    else
-        (void)buf_append(&a->held, buf_data(text), buf_len(text));
+    a->front->ops->tell(a->front, text);
 }
 
-static void say_text(struct agent *a, const char *text)
+static void tell_more(void *user, const char *source, const char *service, size_t more)
 {
-    _cleanup_(buf_deinit) struct buf b = BUF_NULL(HELD_MAX);
+    struct agent *a = user;
+    _cleanup_(freep) char *from = shown_text(source), *to = service ? shown_text(service) : NULL;
+    _cleanup_(freep) char *text = NULL;
 
-    if (buf_append_str(&b, text) == 0)
-        say(a, &b);
+    if (from)
+        text = format_new("%zu more notices within a minute: %s from %s", more,
+                          to ? to : "other services", from);
+    if (text)
+        tell(a, text);
 }
 
-static void say_held(struct agent *a)
+static void set_minute(struct agent *a)
 {
-    terminal_say(&a->terminal, &a->held);
-    buf_deinit(&a->held);
+    uint64_t next = notices_next(&a->notices), now = clock_ms();
+
+    if (next)
+        timer_set(&a->minute, next > now ? next - now : 0);
+}
+
+static void on_minute(struct timer *t)
+{
+    struct agent *a = container_of(t, struct agent, minute);
+
+    notices_expire(&a->notices, clock_ms(), tell_more, a);
+    set_minute(a);
+}
+
+/* What a source's calls give cause to: one line a source and service a minute. */
+static void tell_of(struct agent *a, const struct prompt_request *q, const char *text)
+{
+    if (text && notices_add(&a->notices, q->source, q->service, clock_ms()))
+        tell(a, text);
+    set_minute(a);
+}
+
+static void tell_notice(struct agent *a, const struct prompt_request *q)
+{
+    const char *what = str_equal(q->resolution, "allow")  ? "allowed"
+                       : str_equal(q->resolution, "deny") ? "denied"
+                                                          : "failed";
+    _cleanup_(freep) char *call = shown_call(q, *q->target ? q->target : "@default");
+    _cleanup_(freep) char *text = call ? format_new("%s: %s", what, call) : NULL;
+
+    tell_of(a, q, text);
 }
 
 /* ---- Clients ---- */
@@ -99,42 +130,53 @@ static void drop(struct client *c)
 
 static void refuse(struct client *c, const char *why)
 {
-    _cleanup_(freep) char *text = format_new("(a request is refused: %s)\n", why);
+    _cleanup_(freep) char *text = format_new("(a request is refused: %s)", why);
 
     if (text)
-        say_text(c->agent, text);
+        tell(c->agent, text);
+    drop(c);
+}
+
+/* Its domain asks too much; that is told as seldom as any notice. */
+static void refuse_flood(struct client *c)
+{
+    _cleanup_(freep) char *source = shown_text(c->request.source);
+    _cleanup_(freep) char *service = shown_text(c->request.service), *text = NULL;
+
+    if (source && service)
+        text = format_new("(a request for %s is refused: %d others of %s wait)", service,
+                          SOURCE_MOST, source);
+    tell_of(c->agent, &c->request, text);
     drop(c);
 }
 
 /* ---- The question that stands ---- */
 
-static void finish_shown(struct agent *a, size_t choice)
+/* The client, which no front shows any more. */
+static struct client *take_shown(struct agent *a)
 {
-    _cleanup_(buf_deinit) struct buf b = BUF_NULL(SCREEN_MAX);
-    struct prompt_request *q = &a->shown->request;
-    const char *target = choice < q->n_targets ? q->targets[choice] : NULL;
-    _cleanup_(freep) char *answer = target ? format_new("allow:%s", target) : strdup("deny");
-
-    if (answer)
-        (void)write_full(a->shown->watch.fd, answer, strlen(answer));
-    if (screen_result(target, &b) == 0)
-        terminal_say(&a->terminal, &b);
-    drop(take(a->shown));
-    say_held(a);
+    question_deinit(&a->question);
+    return take(a->shown);
 }
 
-static void on_answer(struct terminal *t, enum terminal_event event, const char *line, size_t n)
+static void on_answered(struct front *f)
 {
-    struct agent *a = container_of(t, struct agent, terminal);
-    const struct prompt_request *q = &a->shown->request;
+    struct agent *a = f->user;
+    _cleanup_(freep) char *answer = question_answer(&a->question);
+    struct client *c = take_shown(a);
 
-    if (event != TERMINAL_LINE) /* the cursor still stands behind the question */
-        say_text(a, "\n");
-    finish_shown(a, event == TERMINAL_LINE ? screen_answer(q, line, n) : q->n_targets);
-    if (event == TERMINAL_GONE)
-        loop_quit(1);
-    else
-        show_next(a);
+    if (answer)
+        (void)write_full(c->watch.fd, answer, strlen(answer));
+    drop(c);
+    show_next(a);
+}
+
+static void on_front_gone(struct front *f)
+{
+    struct agent *a = f->user;
+
+    a->ended = true;
+    loop_quit(1);
 }
 
 static size_t count_waiting(const struct agent *a)
@@ -146,34 +188,48 @@ static size_t count_waiting(const struct agent *a)
     return n;
 }
 
+static int show(struct agent *a, struct client *c)
+{
+    int r = question_init(&a->question, &c->request);
+
+    if (r)
+        return r;
+    a->shown = c;
+    r = a->front->ops->ask(a->front, &a->question, count_waiting(a) - 1);
+    if (r)
+        (void)take_shown(a);
+    return r;
+}
+
 static void show_next(struct agent *a)
 {
-    while (!a->shown && a->first && a->first->waits) {
-        _cleanup_(buf_deinit) struct buf b = BUF_NULL(SCREEN_MAX);
-        struct client *c = a->first;
+    while (!a->shown && !a->locked && !a->ended && a->first && a->first->waits)
+        if (show(a, a->first))
+            refuse(a->first, "there is no memory");
+}
 
-        if (screen_question(&c->request, count_waiting(a) - 1, &b)) {
-            refuse(c, "there is no memory");
-            continue;
-        }
-        a->shown = c;
-        terminal_ask(&a->terminal, &b);
-    }
+static void withdraw(struct agent *a, const char *why)
+{
+    a->front->ops->withdraw(a->front, why);
+    (void)take_shown(a);
 }
 
 static void on_gone(struct hangup *h)
 {
     struct client *c = container_of(h, struct client, gone);
     struct agent *a = c->agent;
-    bool shown = a->shown == c;
 
-    if (shown) {
-        a->shown = NULL;
-        terminal_withdraw(&a->terminal);
-        say_text(a, "\n(the call was given up)\n");
-        say_held(a);
-    }
+    if (a->shown == c)
+        withdraw(a, "the call was given up");
     drop(c);
+    show_next(a);
+}
+
+void agent_set_locked(struct agent *a, bool locked)
+{
+    a->locked = locked;
+    if (locked && a->shown)
+        withdraw(a, "asked again when the screen is unlocked");
     show_next(a);
 }
 
@@ -198,7 +254,10 @@ static void take_question(struct client *c)
     int r = charge_take(&c->agent->ledger, c->request.source, 1, &c->charge);
 
     if (r) {
-        refuse(c, r > 0 ? "its domain has too many others waiting" : strerror(-r));
+        if (r > 0)
+            refuse_flood(c);
+        else
+            refuse(c, strerror(-r));
         return;
     }
     r = hangup_watch(&c->gone, c->watch.fd);
@@ -210,7 +269,6 @@ static void take_question(struct client *c)
 
 static void take_request(struct client *c)
 {
-    _cleanup_(buf_deinit) struct buf b = BUF_NULL(SCREEN_MAX);
     int r = prompt_request_parse(buf_data(&c->in), buf_len(&c->in), &c->request);
 
     watch_stop(&c->watch);
@@ -221,8 +279,7 @@ static void take_request(struct client *c)
     } else if (c->request.kind == PROMPT_ASK) {
         take_question(c);
     } else {
-        if (screen_notice(&c->request, &b) == 0)
-            say(c->agent, &b);
+        tell_notice(c->agent, &c->request);
         drop(c);
     }
 }
@@ -280,41 +337,30 @@ static void on_listener(struct watch *w, short revents)
         return;
     }
     close(fd);
-    say_text(a, "(a request is refused: too many wait)\n");
+    tell(a, "(a request is refused: too many wait)");
 }
 
-static void greet(struct agent *a)
-{
-    _cleanup_(buf_deinit) struct buf b = BUF_NULL(HELD_MAX);
-
-    if (buf_appendf(&b, "Calls that the policy asks about are asked about here (%s).\n", a->path) ==
-        0)
-        say(a, &b);
-}
-
-int agent_new(const char *path, int in, int out, struct agent **ret)
+int agent_new(const char *path, struct front *front, struct agent **ret)
 {
     struct agent *a = calloc(1, sizeof(*a));
     int fd = -1, r = a ? format(a->path, sizeof(a->path), "%s", path) : -ENOMEM;
 
     if (!r)
-        r = terminal_init(&a->terminal, in, out);
-    if (!r)
         r = unix_listen(path, 0660, &fd);
     if (r) {
         log_error("cannot ask for %s: %s", path,
-                  r == -ENOTTY       ? "standard input is no terminal"
-                  : r == -EADDRINUSE ? "another prompt does it already"
-                                     : strerror(-r));
+                  r == -EADDRINUSE ? "another prompt does it already" : strerror(-r));
         free(a);
         return r;
     }
-    a->terminal.fn = on_answer;
-    a->held = BUF_NULL(HELD_MAX);
+    a->front = front;
+    front->user = a;
+    front->answered = on_answered;
+    front->gone = on_front_gone;
+    a->minute.fn = on_minute;
     a->ledger.budget = SOURCE_MOST;
     a->listener.fn = on_listener;
     watch_set(&a->listener, fd, POLLIN);
-    greet(a);
     *ret = a;
     return 0;
 }
@@ -323,13 +369,16 @@ void agent_free(struct agent *a)
 {
     int fd = a->listener.fd;
 
-    terminal_withdraw(&a->terminal);
+    if (a->shown)
+        withdraw(a, "this prompt ends");
     while (a->first)
         drop(a->first);
+    timer_stop(&a->minute);
     watch_stop(&a->listener);
     close_fd(&fd);
     unlink(a->path);
     ledger_deinit(&a->ledger);
-    buf_deinit(&a->held);
+    notices_deinit(&a->notices);
+    a->front->ops->free(a->front);
     free(a);
 }

@@ -5,28 +5,76 @@
 #include "libqrexec/base/notify.h"
 #include "libqrexec/base/paths.h"
 #include "policy-engine/prompt/agent.h"
+#include "policy-engine/prompt/bus.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 
+struct prompt {
+    struct bus *bus;
+    struct agent *agent;
+};
+
 static int usage(int code)
 {
     fprintf(code ? stderr : stdout,
-            "usage: qrexec-policy-agent --terminal [-s|--socket-path=PATH]\n");
+            "usage: qrexec-policy-agent [--terminal] [-s|--socket-path=PATH]\n");
     return code;
 }
 
-static int run(const char *path)
+static int front_new(bool terminal, struct bus *bus, struct front **ret)
 {
-    struct agent *agent = NULL;
-    int r;
+    int r = -ENOSYS;
 
-    if (loop_init() || agent_new(path, STDIN_FILENO, STDOUT_FILENO, &agent))
+    if (terminal)
+        r = terminal_front_new(STDIN_FILENO, STDOUT_FILENO, ret);
+#ifdef HAVE_GTK
+    else
+        r = window_front_new(bus, ret);
+#else
+    (void)bus;
+#endif
+    if (r == -ENOSYS)
+        log_error("this build has no window: give --terminal");
+    else if (r == -ENOTCONN)
+        log_error("there is no display for a window (DISPLAY, WAYLAND_DISPLAY): give --terminal");
+    else if (r == -ENOTTY)
+        log_error("cannot ask on a terminal: standard input is none");
+    else if (r)
+        log_error("cannot start: %s", strerror(-r));
+    return r;
+}
+
+static void on_lock(void *user)
+{
+    struct prompt *p = user;
+
+    agent_set_locked(p->agent, bus_is_locked(p->bus));
+}
+
+static int run(const char *path, bool terminal)
+{
+    struct prompt p = {.bus = bus_new()};
+    struct front *front = NULL;
+    int r = 1;
+
+    if (!p.bus || loop_init() || front_new(terminal, p.bus, &front))
         return 1;
-    (void)notify_send("READY=1");
-    r = loop_run();
-    agent_free(agent);
+    if (agent_new(path, front, &p.agent) == 0) {
+        bus_on_lock(p.bus, on_lock, &p);
+        on_lock(&p);
+        if (terminal)
+            printf("Calls that the policy asks about are asked about here (%s).\n", path);
+        fflush(stdout);
+        (void)notify_send("READY=1");
+        r = loop_run();
+        agent_free(p.agent);
+    } else {
+        front->ops->free(front);
+    }
+    bus_free(p.bus);
     return r;
 }
 
@@ -55,10 +103,6 @@ int main(int argc, char **argv)
     }
     if (optind < argc)
         return usage(2);
-    if (!terminal) {
-        log_error("there is no graphical prompt here: give --terminal");
-        return 1;
-    }
     r = paths_init(NULL, PATHS_TOOL);
     if (!r)
         r = socket ? format(path, sizeof(path), "%s", socket)
@@ -67,5 +111,5 @@ int main(int argc, char **argv)
         log_error("cannot start: %s (QREXEC_ROOT must be an absolute path)", strerror(-r));
         return 1;
     }
-    return run(path);
+    return run(path, terminal);
 }

@@ -75,6 +75,28 @@ static int take_targets(json_t *root, struct prompt_request *q)
     return 0;
 }
 
+/* The icon of a domain, or none: only names of icons come out, no paths. */
+static char *icon_of(json_t *root, const char *name)
+{
+    const char *icon = json_string_value(json_object_get(json_object_get(root, "icons"), name));
+
+    return strdup(icon && is_name(icon, false) ? icon : "");
+}
+
+static int take_icons(json_t *root, struct prompt_request *q)
+{
+    q->source_icon = icon_of(root, q->source);
+    q->target_icons = calloc(q->n_targets, sizeof(*q->target_icons));
+    if (!q->source_icon || !q->target_icons)
+        return -ENOMEM;
+    for (size_t i = 0; i < q->n_targets; i++) {
+        q->target_icons[i] = icon_of(root, q->targets[i]);
+        if (!q->target_icons[i])
+            return -ENOMEM;
+    }
+    return 0;
+}
+
 static int check_icons(json_t *root)
 {
     json_t *icons = json_object_get(root, "icons"), *icon;
@@ -120,8 +142,11 @@ static int read_object(json_t *root, struct prompt_request *q)
         return PROMPT_E_BYTES;
     if (q->kind == PROMPT_NOTIFY)
         return take_notice(root, q);
+    q->keep = json_is_true(json_object_get(root, "keep"));
     r = check_icons(root);
-    return r ? r : take_targets(root, q);
+    if (!r)
+        r = take_targets(root, q);
+    return r ? r : take_icons(root, q);
 }
 
 int prompt_request_parse(const void *data, size_t n, struct prompt_request *ret)
@@ -149,9 +174,14 @@ int prompt_request_parse(const void *data, size_t n, struct prompt_request *ret)
 
 void prompt_request_deinit(struct prompt_request *q)
 {
-    for (size_t i = 0; i < q->n_targets; i++)
+    for (size_t i = 0; i < q->n_targets; i++) {
         free(q->targets[i]);
+        if (q->target_icons)
+            free(q->target_icons[i]);
+    }
     free(q->targets);
+    free(q->target_icons);
+    free(q->source_icon);
     free(q->source);
     free(q->service);
     free(q->argument);

@@ -23,6 +23,9 @@ struct prompt_request {
     char **targets;
     size_t n_targets;      /* at least one */
     size_t default_target; /* n_targets: none */
+    char *source_icon;     /* an icon's name, "" where none is known */
+    char **target_icons;   /* one a target, the same */
+    bool keep;             /* [ext] who asks understands for how long an answer is to be kept */
     /* notify */
     char *resolution, *target;
 };

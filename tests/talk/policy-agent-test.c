@@ -1,5 +1,6 @@
 /* qrexec-policy-agent on a terminal of its own: what is typed when, and what becomes of requests.
  */
+#include "tests/talk/desktop-stage.h"
 #include "tests/talk/policy-stage.h"
 
 #include "libqrexec/base/spawn.h"
@@ -9,16 +10,7 @@
 #include <sys/socket.h>
 #include <termios.h>
 
-#define SOCKET  "/run/agent.sock"
-#define DEAF_MS 800 /* longer than the half second that the agent is deaf */
-#define ICONS   "\"icons\":{}"
-#define ASK(source, default_target)                                                                \
-    "policy.Ask dom0 name dom0%c{\"source\":\"" source                                             \
-    "\",\"service\":\"a.B\",\"argument\":\"+c\",\"targets\":[\"vault\",\"work\"],"                 \
-    "\"default_target\":\"" default_target "\"," ICONS "}"
-#define NOTIFY                                                                                     \
-    "policy.Notify dom0%c{\"source\":\"mail\",\"service\":\"a.B\",\"argument\":\"+\","             \
-    "\"resolution\":\"deny\",\"target\":\"work\"}"
+#define KEEP(source, default_target) ASK_WITH(source, default_target, ",\"keep\":true")
 
 struct user {
     struct stage s;
@@ -39,29 +31,6 @@ static int open_terminal(int *ret_user)
     slave = open(ptsname(*ret_user), O_RDWR | O_NOCTTY | O_CLOEXEC);
     assert_true(slave >= 0);
     return slave;
-}
-
-static pid_t start(const struct user *u, const char *const *options, int fd)
-{
-    const char *dir = getenv("builddir");
-    _cleanup_(freep) char *path =
-        format_new("%s/policy-engine/prompt/qrexec-policy-agent", dir ? dir : ".");
-    const char *argv[8] = {"/bin/sh", "-c", "exec $TALK_WRAP \"$0\" \"$@\"", path};
-    const int fds[] = {fd, fd, fd};
-    pid_t pid = 0;
-
-    for (size_t i = 0; options[i]; i++)
-        argv[i + 4] = options[i];
-    setenv("QREXEC_ROOT", u->s.root, 1);
-    assert_int_equal(spawn_process(&(struct spawn){.path = argv[0],
-                                                   .argv = (char *const *)argv,
-                                                   .fds = fds,
-                                                   .n_fds = 3,
-                                                   .new_session = true,
-                                                   .parent_death_signal = SIGKILL},
-                                   &pid, NULL),
-                     0);
-    return pid;
 }
 
 static void expect_seen(struct user *u, const char *text)
@@ -86,50 +55,33 @@ static void expect_seen(struct user *u, const char *text)
     memmove(u->seen, end, u->n + 1);
 }
 
-static void begin(struct user *u)
+static void begin_agent(struct user *u)
 {
-    _cleanup_(freep) char *run = NULL, *path = NULL;
-    int slave;
+    _cleanup_(freep) char *path = stage_path(&u->s, SOCKET);
+    int slave = open_terminal(&u->terminal);
 
     u->n = 0;
-    u->s = (struct stage){.root = test_mkdir()};
-    run = stage_path(&u->s, "/run");
-    path = stage_path(&u->s, SOCKET);
-    assert_int_equal(mkdir_all(run, 0755), 0);
-    slave = open_terminal(&u->terminal);
-    u->agent = start(u, (const char *const[]){"--terminal", "-s", path, NULL}, slave);
+    u->agent = prompt_start(&u->s, (const char *const[]){"--terminal", "-s", path, NULL}, slave);
     close(slave);
     expect_seen(u, SOCKET ").\r\n");
 }
 
-static void end(struct user *u)
+static void begin(struct user *u)
 {
-    assert_int_equal(kill(u->agent, SIGTERM), 0);
-    assert_int_equal(spawn_wait(u->agent), 0);
-    expect_gone(&u->s, SOCKET);
-    close(u->terminal);
-    test_rmdir(u->s.root);
+    prompt_prepare(&u->s);
+    begin_agent(u);
 }
 
-/* Text with one %c, which becomes NUL. */
-static int request(struct user *u, const char *text)
+static void end(struct user *u)
 {
-    _cleanup_(freep) char *path = stage_path(&u->s, SOCKET);
-    const char *nul = strstr(text, "%c");
-    int fd = -1;
-
-    assert_int_equal(unix_connect(path, &fd), 0);
-    send_bytes(fd, text, (size_t)(nul - text));
-    send_bytes(fd, "", 1);
-    send_bytes(fd, nul + 2, strlen(nul + 2));
-    assert_int_equal(shutdown(fd, SHUT_WR), 0);
-    return fd;
+    prompt_end(&u->s, u->agent);
+    close(u->terminal);
 }
 
 /* A question stands, and the keys count. */
 static int question(struct user *u, const char *text)
 {
-    int fd = request(u, text);
+    int fd = prompt_request(&u->s, text);
 
     expect_seen(u, "refuses: ");
     (void)poll(NULL, 0, DEAF_MS);
@@ -141,14 +93,6 @@ static void types(struct user *u, const char *keys)
     send_bytes(u->terminal, keys, strlen(keys));
 }
 
-static void expect_text(int fd, const char *answer)
-{
-    _cleanup_(freep) char *text = read_to_end(fd);
-
-    assert_string_equal(text, answer);
-    close(fd);
-}
-
 static void a_line_is_the_answer(void **state)
 {
     static const struct {
@@ -157,13 +101,16 @@ static void a_line_is_the_answer(void **state)
         {ASK("mail", "work"), "1\n", "allow:vault", "allowed to vault\r\n"},
         {ASK("mail", "work"), "2\n", "allow:work", "allowed to work\r\n"},
         {ASK("mail", "work"), "\n", "allow:work", "allowed to work\r\n"},
-        {ASK("mail", "work"), "3\n", "deny", "refused\r\n"},
-        {ASK("mail", "work"), "n\n", "deny", "refused\r\n"},
-        {ASK("mail", "work"), "work\n", "deny", "refused\r\n"},
+        {ASK("mail", "work"), "\033", "deny", "refused\r\n"},
+        {ASK("mail", "work"), "1\033", "deny", "refused\r\n"},
+        {ASK("mail", "work"), "\033[A", "deny", "refused\r\n"}, /* an arrow */
+        {ASK("mail", "work"), "\033\n", "deny", "refused\r\n"},
         {ASK("mail", "work"), "\004", "deny", "refused\r\n"},
         {ASK("mail", "work"), "1\004\004", "deny", "refused\r\n"},
-        {ASK("mail", ""), "\n", "deny", "refused\r\n"},
         {ASK("mail", ""), "1\n", "allow:vault", "allowed to vault\r\n"},
+        {KEEP("mail", ""), "1\n", "allow:vault", "allowed to vault\r\n"},
+        {KEEP("mail", ""), "1 session\n", "allow:vault\nkeep=session\n", "for this session\r\n"},
+        {KEEP("mail", ""), "2 1h\n", "allow:work\nkeep=3600\n", "for 1 hour\r\n"},
     };
     struct user u;
 
@@ -187,13 +134,155 @@ static void what_is_typed_too_early_is_thrown_away(void **state)
     (void)state;
     begin(&u);
     types(&u, "1\n1\n\n1"); /* before there was a question */
-    fd = request(&u, ASK("mail", "work"));
+    fd = prompt_request(&u.s, ASK("mail", "work"));
     expect_seen(&u, "refuses: ");
     types(&u, "1\n\n1"); /* it has just come */
     (void)poll(NULL, 0, DEAF_MS);
     expect_silence(fd);
     types(&u, "2\n"); /* and not 12 or 112 */
     expect_text(fd, "allow:work");
+    end(&u);
+}
+
+/* Answers nothing; the question comes again, and is deaf again. */
+static void stray(struct user *u, const char *keys)
+{
+    types(u, keys);
+    expect_seen(u, "refuses: ");
+    (void)poll(NULL, 0, DEAF_MS);
+}
+
+static void enter_without_a_choice_answers_nothing(void **state)
+{
+    struct user u;
+    int fd;
+
+    (void)state;
+    begin(&u);
+    fd = question(&u, ASK("mail", ""));
+    stray(&u, "\n");
+    stray(&u, "3\n");
+    stray(&u, "1 session\n"); /* who asks would not understand it */
+    expect_silence(fd);
+    types(&u, "1\n");
+    expect_text(fd, "allow:vault");
+    end(&u);
+}
+
+static void a_part_of_a_name_searches(void **state)
+{
+    struct user u;
+    int fd;
+
+    (void)state;
+    begin(&u);
+    fd = question(&u, ASK("mail", "work"));
+    types(&u, "AUL\n");
+    expect_seen(&u, "target    1) vault\r\n(only those with \"AUL\" in their names)\r\n");
+    expect_seen(&u, "refuses: ");
+    types(&u, "1\n"); /* too early: it has changed */
+    (void)poll(NULL, 0, DEAF_MS);
+    stray(&u, "\n"); /* what the policy proposed is no longer listed */
+    stray(&u, "2\n");
+    expect_silence(fd);
+    types(&u, "1\n");
+    expect_text(fd, "allow:vault");
+    end(&u);
+}
+
+/* Enter held down since before the question came: the terminal sees it again and again. */
+static void a_held_key_answers_nothing(void **state)
+{
+    static const char *const keys[] = {"\n", "\033"};
+
+    (void)state;
+    for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
+        struct user u;
+        int fd;
+
+        begin(&u);
+        fd = prompt_request(&u.s, ASK("mail", "work"));
+        expect_seen(&u, "refuses: ");
+        for (int i = 0; i < 40; i++) { /* 1.6 seconds */
+            types(&u, keys[k]);
+            (void)poll(NULL, 0, 40);
+        }
+        expect_silence(fd);
+        (void)poll(NULL, 0, DEAF_MS);
+        types(&u, "2\n");
+        expect_text(fd, "allow:work");
+        end(&u);
+    }
+}
+
+/* As it was: a shell that goes on there edits its lines as before. */
+static void the_terminal_is_left_as_it_was(void **state)
+{
+    struct termios before, with, after;
+    struct user u;
+    int fd;
+
+    (void)state;
+    begin(&u);
+    assert_int_equal(tcgetattr(u.terminal, &before), 0);
+    fd = question(&u, ASK("mail", "work"));
+    assert_int_equal(tcgetattr(u.terminal, &with), 0);
+    assert_int_equal(with.c_cc[VEOL], '\033');
+    types(&u, "1\n");
+    expect_text(fd, "allow:vault");
+    expect_seen(&u, "allowed to vault\r\n");
+    assert_int_equal(tcgetattr(u.terminal, &after), 0);
+    assert_memory_equal(before.c_cc, after.c_cc, sizeof(before.c_cc));
+    end(&u);
+}
+
+static void nothing_is_asked_while_the_screen_is_locked(void **state)
+{
+    struct user u;
+    struct desktop *d;
+    int fd;
+
+    (void)state;
+    prompt_prepare(&u.s);
+    d = desktop_begin(&u.s, true);
+    begin_agent(&u);
+    fd = prompt_request(&u.s, ASK("mail", "work"));
+    expect_silence(u.terminal);
+    desktop_lock(d, false);
+    expect_seen(&u, "refuses: ");
+    desktop_lock(d, true);
+    expect_seen(&u, "(asked again when the screen is unlocked)\r\n");
+    types(&u, "2\n");
+    (void)poll(NULL, 0, DEAF_MS);
+    expect_silence(fd);
+    desktop_lock(d, false);
+    expect_seen(&u, "refuses: ");
+    (void)poll(NULL, 0, DEAF_MS);
+    types(&u, "1\n"); /* and not 2 before it */
+    expect_text(fd, "allow:vault");
+    desktop_end(d);
+    end(&u);
+}
+
+static void logind_locks_too_and_who_is_gone_does_not(void **state)
+{
+    struct user u;
+    struct desktop *d;
+    int fd;
+
+    (void)state;
+    prompt_prepare(&u.s);
+    d = desktop_begin(&u.s, true);
+    desktop_hint(d, true);
+    begin_agent(&u);
+    fd = prompt_request(&u.s, ASK("mail", "work"));
+    expect_silence(u.terminal);
+    desktop_lose_saver(d);
+    expect_silence(u.terminal);
+    desktop_hint(d, false);
+    expect_seen(&u, "refuses: ");
+    close(fd);
+    desktop_end(d);
     end(&u);
 }
 
@@ -205,7 +294,7 @@ static void keys_that_follow_an_answer_do_not_answer_the_next(void **state)
     (void)state;
     begin(&u);
     first = question(&u, ASK("mail", "work"));
-    second = request(&u, ASK("mail", "work"));
+    second = prompt_request(&u.s, ASK("mail", "work"));
     expect_silence(second);
     types(&u, "1\n1\n1\n");
     expect_text(first, "allow:vault");
@@ -228,7 +317,7 @@ static void one_question_stands_at_a_time_in_order(void **state)
     (void)state;
     begin(&u);
     for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
-        fds[i] = request(&u, requests[i]);
+        fds[i] = prompt_request(&u.s, requests[i]);
         (void)poll(NULL, 0, 20);
     }
     for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
@@ -249,8 +338,8 @@ static void a_question_that_is_given_up_makes_place(void **state)
     (void)state;
     begin(&u);
     first = question(&u, ASK("first", ""));
-    second = request(&u, ASK("second", ""));
-    third = request(&u, ASK("third", ""));
+    second = prompt_request(&u.s, ASK("second", ""));
+    third = prompt_request(&u.s, ASK("third", ""));
     (void)poll(NULL, 0, 50);
     close(second); /* while it waits */
     (void)poll(NULL, 0, 50);
@@ -271,14 +360,21 @@ static void a_notice_is_a_line_and_waits_for_a_question(void **state)
 
     (void)state;
     begin(&u);
-    expect_text(request(&u, NOTIFY), "");
+    expect_text(prompt_request(&u.s, NOTIFY), "");
     expect_seen(&u, "denied: a.B+: mail -> work\r\n");
     fd = question(&u, ASK("mail", ""));
-    expect_text(request(&u, NOTIFY), "");
+    expect_text(prompt_request(&u.s, NOTIFY), "");
     expect_silence(u.terminal);
     types(&u, "2\n");
     expect_text(fd, "allow:work");
-    expect_seen(&u, "allowed to work\r\ndenied: a.B+: mail -> work\r\n");
+    expect_seen(&u, "allowed to work\r\n");
+    expect_silence(u.terminal); /* the second one within a minute is counted alone */
+    fd = question(&u, ASK("mail", ""));
+    expect_text(prompt_request(&u.s, NOTIFY_OF("work")), "");
+    expect_silence(u.terminal);
+    types(&u, "2\n");
+    expect_text(fd, "allow:work");
+    expect_seen(&u, "allowed to work\r\ndenied: a.B+: work -> work\r\n");
     end(&u);
 }
 
@@ -294,7 +390,7 @@ static void what_is_no_request_is_closed_without_an_answer(void **state)
     (void)state;
     begin(&u);
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-        expect_text(request(&u, bad[i]), "");
+        expect_text(prompt_request(&u.s, bad[i]), "");
         expect_seen(&u, "(a request is refused: ");
     }
     end(&u);
@@ -308,15 +404,15 @@ static void a_domain_that_floods_is_refused_and_others_are_not(void **state)
     (void)state;
     begin(&u);
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-        fds[i] = request(&u, ASK("flood", ""));
+        fds[i] = prompt_request(&u.s, ASK("flood", ""));
         (void)poll(NULL, 0, 5);
     }
     expect_text(fds[8], "");
-    other = request(&u, ASK("mail", ""));
+    other = prompt_request(&u.s, ASK("mail", ""));
     expect_silence(other);
     for (size_t i = 0; i < 8; i++)
         close(fds[i]);
-    expect_seen(&u, "its domain has too many others waiting)\r\n");
+    expect_seen(&u, "(a request for a.B is refused: 8 others of flood wait)\r\n");
     expect_seen(&u, "source    mail\r\n");
     (void)poll(NULL, 0, DEAF_MS);
     types(&u, "1\n");
@@ -360,7 +456,7 @@ static void a_terminal_that_is_gone_ends_it(void **state)
     (void)state;
     begin(&u);
     first = question(&u, ASK("first", "work"));
-    second = request(&u, ASK("second", "work"));
+    second = prompt_request(&u.s, ASK("second", "work"));
     (void)poll(NULL, 0, 50);
     close(u.terminal);
     expect_text(first, "deny");
@@ -398,7 +494,7 @@ static void a_call_is_asked_about_from_end_to_end(void **state)
     assert_int_equal(symlink("../../run/qubes/policy-agent.sock", twin), 0);
     u.s.root = p.s.root;
     slave = open_terminal(&u.terminal);
-    u.agent = start(&u, (const char *const[]){"--terminal", NULL}, slave);
+    u.agent = prompt_start(&u.s, (const char *const[]){"--terminal", NULL}, slave);
     close(slave);
     expect_seen(&u, "/run/qubes/policy-agent.sock).\r\n");
     expect_answer(&p, REQUEST("work", "nobody", "a.None"), DENY);
@@ -425,21 +521,23 @@ static void it_does_not_start_where_it_cannot_ask(void **state)
         int code;
     } cases[] = {
         {{"--help"}, 0},     {{"--nothing"}, 2},          {{"--terminal", "more"}, 2},
-        {{"--terminal"}, 1}, {{"-s", "/tmp/nowhere"}, 1},
+        {{"--terminal"}, 1}, {{"-s", "/tmp/nowhere"}, 1}, /* no terminal, no display */
     };
     _cleanup_(freep) char *path = NULL;
     struct user u;
     int slave, other;
 
     (void)state;
+    unsetenv("DISPLAY");
+    unsetenv("WAYLAND_DISPLAY");
     begin(&u);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-        assert_int_equal(spawn_wait(start(&u, cases[i].options, -1)), cases[i].code);
+        assert_int_equal(spawn_wait(prompt_start(&u.s, cases[i].options, -1)), cases[i].code);
     path = stage_path(&u.s, SOCKET);
     slave = open_terminal(&other); /* a second one for the same socket */
     assert_int_equal(
-        spawn_wait(
-            start(&u, (const char *const[]){"--terminal", "--socket-path", path, NULL}, slave)),
+        spawn_wait(prompt_start(
+            &u.s, (const char *const[]){"--terminal", "--socket-path", path, NULL}, slave)),
         1);
     close(slave);
     close(other);
@@ -451,6 +549,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_is_the_answer),
         cmocka_unit_test(what_is_typed_too_early_is_thrown_away),
+        cmocka_unit_test(enter_without_a_choice_answers_nothing),
+        cmocka_unit_test(a_part_of_a_name_searches),
+        cmocka_unit_test(a_held_key_answers_nothing),
+        cmocka_unit_test(the_terminal_is_left_as_it_was),
+        cmocka_unit_test(nothing_is_asked_while_the_screen_is_locked),
+        cmocka_unit_test(logind_locks_too_and_who_is_gone_does_not),
         cmocka_unit_test(keys_that_follow_an_answer_do_not_answer_the_next),
         cmocka_unit_test(one_question_stands_at_a_time_in_order),
         cmocka_unit_test(a_question_that_is_given_up_makes_place),

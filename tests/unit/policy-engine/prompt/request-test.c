@@ -51,6 +51,50 @@ static void a_default_that_is_no_choice_is_none(void **state)
     }
 }
 
+static void icons_are_those_of_the_domains_asked_about(void **state)
+{
+    struct prompt_request q;
+
+    (void)state;
+    assert_int_equal(parse(ASK,
+                           "{" CALL ",\"targets\":[\"@dispvm:dvm\",\"vault\",\"odd\"],"
+                           "\"default_target\":\"\",\"icons\":{\"work\":\"appvm-blue\","
+                           "\"@dispvm:dvm\":\"dispvm-red\",\"dvm\":\"appvm-red\","
+                           "\"odd\":\"../../x\"}}",
+                           &q),
+                     0);
+    assert_string_equal(q.source_icon, "appvm-blue");
+    assert_string_equal(q.target_icons[0], "dispvm-red");
+    assert_string_equal(q.target_icons[1], ""); /* not told */
+    assert_string_equal(q.target_icons[2], ""); /* no name of an icon */
+    prompt_request_deinit(&q);
+}
+
+static void keeping_is_understood_where_it_says_true(void **state)
+{
+    static const struct {
+        const char *key;
+        bool keep;
+    } cases[] = {
+        {"", false},
+        {",\"keep\":true", true},
+        {",\"keep\":false", false},
+        {",\"keep\":\"true\"", false},
+        {",\"keep\":1", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_(freep) char *json =
+            format_new("{" CALL "," TARGETS "," ICONS "%s}", cases[i].key);
+        struct prompt_request q;
+
+        assert_int_equal(parse(ASK, json, &q), 0);
+        assert_int_equal(q.keep, cases[i].keep);
+        prompt_request_deinit(&q);
+    }
+}
+
 static void a_notice_is_taken_apart(void **state)
 {
     static const char *const resolutions[] = {"allow", "deny", "fail"};
@@ -182,6 +226,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_question_is_taken_apart),
         cmocka_unit_test(a_default_that_is_no_choice_is_none),
+        cmocka_unit_test(icons_are_those_of_the_domains_asked_about),
+        cmocka_unit_test(keeping_is_understood_where_it_says_true),
         cmocka_unit_test(a_notice_is_taken_apart),
         cmocka_unit_test(two_words_of_the_descriptor_count),
         cmocka_unit_test(a_bad_request_is_refused),
