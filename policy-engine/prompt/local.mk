@@ -60,3 +60,12 @@ tests_talk_policy_window_test_SOURCES += $(X_STAGE)
 else
 EXTRA_DIST += $(X_STAGE)
 endif
+
+check_PROGRAMS += tests/unit/policy-engine/prompt/window-test
+TESTS += tests/unit/policy-engine/prompt/window-test
+tests_unit_policy_engine_prompt_window_test_SOURCES = tests/unit/policy-engine/prompt/window-test.c tests/unit/test.h
+tests_unit_policy_engine_prompt_window_test_CFLAGS = $(AM_CFLAGS) $(GTK_CFLAGS) $(XTEST_CFLAGS)
+tests_unit_policy_engine_prompt_window_test_LDADD = $(PROMPT_WINDOW) %D%/libfront.la $(CMOCKA_LIBS) $(XTEST_LIBS)
+if HAVE_XTEST
+tests_unit_policy_engine_prompt_window_test_SOURCES += $(X_STAGE)
+endif
