@@ -43,6 +43,8 @@ static void fill_list(struct window *w)
 {
     const struct prompt_request *request = w->asked->request;
 
+    /* a view that looks on makes a thousand rows slow */
+    gtk_tree_view_set_model(GTK_TREE_VIEW(w->view), NULL);
     gtk_list_store_clear(w->list);
     for (size_t i = 0; i < request->n_targets; i++) {
         GdkPixbuf *icon;
@@ -54,6 +56,7 @@ static void fill_list(struct window *w)
                                           w->asked->shown[i], COLUMN_PLACE, (guint)i, -1);
         g_object_unref(icon);
     }
+    gtk_tree_view_set_model(GTK_TREE_VIEW(w->view), GTK_TREE_MODEL(w->list));
 }
 
 static void show_selected(struct window *w)

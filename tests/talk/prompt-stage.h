@@ -16,8 +16,7 @@
     "\"default_target\":\"" default_target "\"," ICONS more "}"
 #define ASK(source, default_target) ASK_WITH(source, default_target, "")
 #define NOTIFY_OF(source)                                                                          \
-    "policy.Notify dom0%c{\"source\":\"" source                                                    \
-    "\",\"service\":\"a.B\",\"argument\":\"+\","                                                   \
+    "policy.Notify dom0%c{\"source\":\"" source "\",\"service\":\"a.B\",\"argument\":\"+\","       \
     "\"resolution\":\"deny\",\"target\":\"work\"}"
 #define NOTIFY NOTIFY_OF("mail")
 

@@ -378,7 +378,8 @@ static void the_list_follows_the_search(void **state)
 
 static void a_window_of_any_content_fits_the_screen(void **state)
 {
-    static char argument[60001] = "+", *many[PROMPT_TARGETS_MOST], *none[PROMPT_TARGETS_MOST];
+    enum { TARGETS = 2000 };
+    static char argument[60001] = "+", *many[TARGETS], *none[TARGETS];
     static char longest[3001];
     struct shown s;
     int width, height;
@@ -387,15 +388,15 @@ static void a_window_of_any_content_fits_the_screen(void **state)
     prepare(&s);
     memset(argument + 1, 'A', sizeof(argument) - 2);
     memset(longest, 'l', sizeof(longest) - 1);
-    for (size_t i = 0; i < PROMPT_TARGETS_MOST; i++) {
-        many[i] = longest;
+    for (size_t i = 0; i < TARGETS; i++) {
+        many[i] = i % 500 ? (char *)"work-domain" : longest;
         none[i] = (char *)"";
     }
     s.request.argument = argument;
     s.request.source = s.request.service = longest + 2800;
     s.request.targets = many;
     s.request.target_icons = none;
-    s.request.n_targets = s.request.default_target = PROMPT_TARGETS_MOST;
+    s.request.n_targets = s.request.default_target = TARGETS;
     s.request.keep = true;
     ask(&s, 9);
     gtk_window_get_size(GTK_WINDOW(window_widget(s.front)), &width, &height);
