@@ -1,8 +1,9 @@
 # tests mirror the tree; each room's local.mk names its own unit tests
 dist_check_SCRIPTS += %D%/layers
 TESTS += %D%/layers
-AM_TESTS_ENVIRONMENT = srcdir='$(abs_top_srcdir)'; builddir='$(abs_top_builddir)'; export srcdir builddir;
-EXTRA_DIST += %D%/summary
+AM_TESTS_ENVIRONMENT = srcdir='$(abs_top_srcdir)'; builddir='$(abs_top_builddir)'; export srcdir builddir; \
+	LSAN_OPTIONS='suppressions=$(abs_top_srcdir)/tests/leaks-of-others:print_suppressions=0'; export LSAN_OPTIONS;
+EXTRA_DIST += %D%/summary %D%/leaks-of-others
 include tests/xen/local.mk
 include tests/bench/local.mk
 include tests/random/local.mk
