@@ -171,6 +171,22 @@ static void a_key_that_begins_to_repeat_late_answers_nothing(void **state)
     expect_standing(&a);
 }
 
+/* Seen too early, repeated once when it listens, and let go: no press of its own. */
+static void a_key_seen_early_and_repeated_late_answers_nothing(void **state)
+{
+    struct asked a;
+
+    (void)state;
+    begin(&a, 1);
+    question_input(&a.q, QUESTION_RETURN_PRESSED, 0, HEARS - 20);
+    question_input(&a.q, QUESTION_ESCAPE_PRESSED, 0, HEARS - 20);
+    question_input(&a.q, QUESTION_RETURN_PRESSED, 0, HEARS + 20);
+    question_input(&a.q, QUESTION_ESCAPE_PRESSED, 0, HEARS + 20);
+    question_input(&a.q, QUESTION_RETURN_RELEASED, 0, HEARS + 30);
+    question_input(&a.q, QUESTION_ESCAPE_RELEASED, 0, HEARS + 30);
+    expect_standing(&a);
+}
+
 static void a_key_pressed_too_early_and_let_go_late_answers_nothing(void **state)
 {
     struct asked a;
@@ -241,8 +257,8 @@ static void typing_chooses_nothing_and_takes_the_proposal_away(void **state)
 
     (void)state;
     begin(&a, 1);
-    types(&a, "vault", HEARS);
-    press_return(&a, HEARS);
+    types(&a, "work", HEARS);
+    press_return(&a, HEARS); /* it is still listed */
     assert_int_equal(a.q.state, QUESTION_STANDS);
     question_input(&a.q, QUESTION_CLEAR, 0, HEARS);
     press_return(&a, HEARS); /* the proposal does not come back by itself */
@@ -422,6 +438,7 @@ int main(void)
         cmocka_unit_test(a_disturbance_makes_it_deaf_again),
         cmocka_unit_test(a_held_key_answers_nothing_until_it_is_let_go),
         cmocka_unit_test(a_key_that_begins_to_repeat_late_answers_nothing),
+        cmocka_unit_test(a_key_seen_early_and_repeated_late_answers_nothing),
         cmocka_unit_test(a_key_pressed_too_early_and_let_go_late_answers_nothing),
         cmocka_unit_test(a_press_before_a_disturbance_does_not_count_after_it),
         cmocka_unit_test(escape_and_the_button_refuse),
