@@ -200,7 +200,7 @@ static void getting_the_keyboard_makes_it_deaf_again(void **state)
     fd = question(&u, ASK("mail", "work"));
     w = x_wait(NAME, 1);
     x_focus(DefaultRootWindow(x_display()));
-    (void)poll(NULL, 0, 100);
+    (void)poll(NULL, 0, DEAF_MS);
     x_focus(w);
     (void)poll(NULL, 0, 100);
     x_key(XK_Return);
@@ -252,9 +252,9 @@ static void keys_that_another_program_sends_are_nothing(void **state)
     (void)state;
     begin(&u);
     fd = question(&u, ASK("mail", "work"));
+    x_send_key(x_wait(NAME, 1), XK_v); /* a search, which would take the proposal away */
     x_send_key(x_wait(NAME, 1), XK_Return);
     x_send_key(x_wait(NAME, 1), XK_Escape);
-    x_send_key(x_wait(NAME, 1), XK_v);
     expect_silence(fd);
     x_key(XK_Return);
     expect_text(fd, "allow:work");
@@ -310,7 +310,7 @@ static void a_flood_gives_one_window(void **state)
         x_key(XK_Return);
     expect_text(fds[0], "allow:work");
     expect_silence(fds[1]);
-    assert_int_equal(x_count(NAME, &w), 1);
+    x_wait(NAME, 1);
     for (size_t i = 1; i < ARRAY_SIZE(fds); i++)
         close(fds[i]);
     x_wait(NAME, 0);

@@ -59,6 +59,8 @@ bool x_begin(void)
     XSetErrorHandler(on_error);
     display = XOpenDisplay(name);
     assert_non_null(display);
+    XTestFakeMotionEvent(display, -1, 1, 1, 0); /* a window under it has the keyboard, too */
+    XSync(display, False);
     return true;
 }
 
@@ -181,8 +183,8 @@ void x_send_key(Window w, KeySym key)
                    .keycode = XKeysymToKeycode(display, key)};
 
     e.type = KeyPress;
-    XSendEvent(display, w, True, KeyPressMask, (XEvent *)&e);
+    XSendEvent(display, w, False, NoEventMask, (XEvent *)&e); /* to whose window it is */
     e.type = KeyRelease;
-    XSendEvent(display, w, True, KeyReleaseMask, (XEvent *)&e);
+    XSendEvent(display, w, False, NoEventMask, (XEvent *)&e);
     XSync(display, False);
 }

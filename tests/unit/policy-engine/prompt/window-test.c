@@ -78,7 +78,9 @@ static void ask(struct shown *s, size_t waiting)
     assert_int_equal(s->front->ops->ask(s->front, &s->q, waiting), 0);
     while (s->q.listens_at == UINT64_MAX && clock_ms() < deadline)
         run(10);
-    assert_true(s->q.listens_at != UINT64_MAX); /* the screen shows it */
+    assert_true(s->q.listens_at != UINT64_MAX);   /* the screen shows it */
+    x_focus(x_wait("May this call be made?", 1)); /* else the pointer's coming would disturb it */
+    run(50);
 }
 
 static void finish(struct shown *s)
