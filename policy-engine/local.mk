@@ -35,7 +35,7 @@ CLEANFILES += %D%/libqrexec-policy.a %D%/policy-static.o
 bin_PROGRAMS += %D%/qrexec-policy
 %C%_qrexec_policy_SOURCES = \
 	%D%/cmd-eval.c %D%/cmd-explain.c %D%/cmd-lint.c %D%/cmd-list.c %D%/domains-file.c %D%/domains-file.h \
-	%D%/policy-cli.h %D%/qrexec-policy.c %D%/system-info.c %D%/system-info.h
+	%D%/policy-cli.h %D%/qrexec-policy.c %D%/system-info.c %D%/system-info.h %D%/system-info-scan.c %D%/system-info-scan.h
 %C%_qrexec_policy_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_qrexec_policy_LDADD = %D%/lib/libpolicy.la libqrexec/libbase.la $(JANSSON_LIBS)
 
@@ -43,7 +43,7 @@ noinst_LTLIBRARIES += %D%/libpolicyservice.la
 %C%_libpolicyservice_la_SOURCES = \
 	%D%/ask-user.c %D%/ask-user.h %D%/guivm-call.c %D%/guivm-call.h \
 	%D%/notify-user.c %D%/notify-user.h %D%/policy-freshness.c %D%/policy-freshness.h %D%/policy-server.c \
-	%D%/policy-server.h %D%/policy-service.c %D%/policy-service.h %D%/system-info.c %D%/system-info.h
+	%D%/policy-server.h %D%/policy-service.c %D%/policy-service.h %D%/system-info.c %D%/system-info.h %D%/system-info-scan.c %D%/system-info-scan.h
 %C%_libpolicyservice_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_libpolicyservice_la_LIBADD = %D%/lib/libpolicy.la libqrexec/libwire.la libqrexec/libbase.la $(JANSSON_LIBS)
 sbin_PROGRAMS += %D%/qrexec-policy-daemon
@@ -93,7 +93,7 @@ check_PROGRAMS += tests/unit/policy-engine/domains-test
 TESTS += tests/unit/policy-engine/domains-test tests/unit/policy-engine/qrexec-policy-test
 dist_check_SCRIPTS += tests/unit/policy-engine/qrexec-policy-test
 tests_unit_policy_engine_domains_test_SOURCES = tests/unit/policy-engine/domains-test.c \
-	%D%/domains-file.c %D%/domains-file.h %D%/system-info.c %D%/system-info.h
+	%D%/domains-file.c %D%/domains-file.h %D%/system-info.c %D%/system-info.h %D%/system-info-scan.c %D%/system-info-scan.h
 tests_unit_policy_engine_domains_test_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 tests_unit_policy_engine_domains_test_LDADD = $(POLICY_TESTS_LDADD) $(JANSSON_LIBS)
 

@@ -4,6 +4,7 @@
 #include "libqrexec/base/buf.h"
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/paths.h"
+#include "policy-engine/system-info-scan.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -49,7 +50,7 @@ static int add_domain(struct policy_domains *d, const char *name, json_t *o)
     return policy_domains_add(d, &dom);
 }
 
-int system_info_parse(const char *json, size_t n, struct policy_domains **ret)
+int system_info_parse_tree(const char *json, size_t n, struct policy_domains **ret)
 {
     _cleanup_(policy_domains_unrefp) struct policy_domains *d = NULL;
     json_t *root = json_loadb(json, n, 0, NULL), *domains = json_object_get(root, "domains"), *o;
@@ -65,6 +66,18 @@ int system_info_parse(const char *json, size_t n, struct policy_domains **ret)
         return r > 0 ? -EBADMSG : r;
     *ret = take(d);
     return 0;
+}
+
+int system_info_parse(const char *json, size_t n, struct policy_domains **ret)
+{
+    _cleanup_(freep) char *copy = malloc(n + 1);
+    int r;
+
+    if (!copy)
+        return -ENOMEM;
+    memcpy(copy, json, n);
+    r = system_info_scan(copy, n, ret);
+    return r == SCAN_E_OTHER ? system_info_parse_tree(json, n, ret) : r;
 }
 
 int system_info_fetch(struct policy_domains **ret)
@@ -89,7 +102,7 @@ int system_info_fetch(struct policy_domains **ret)
 
         if (poll(&p, 1, deadline_left(deadline)) == 0)
             return -ETIMEDOUT;
-        n = buf_read_fd(&b, fd, 65536);
+        n = buf_read_fd(&b, fd, 16384);
     } while (n > 0 || n == -EAGAIN);
     if (n < 0)
         return (int)n;

@@ -8,6 +8,9 @@
  * kept. */
 int system_info_parse(const char *json, size_t n, struct policy_domains **ret);
 
+/* The same with jansson alone. */
+int system_info_parse_tree(const char *json, size_t n, struct policy_domains **ret);
+
 /* Asks the spawner and waits for the answer. 0 or negative errno (-EPROTO: an exception came). */
 int system_info_fetch(struct policy_domains **ret);
 

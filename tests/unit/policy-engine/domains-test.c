@@ -1,5 +1,6 @@
 /* Domains as the programs learn them: from a file, and from the spawner's socket. */
 #include "policy-engine/domains-file.h"
+#include "policy-engine/system-info-scan.h"
 #include "policy-engine/system-info.h"
 
 #include "libqrexec/base/paths.h"
@@ -197,9 +198,141 @@ static void an_exception_or_nobody_there_is_an_error(void **state)
     assert_null(d);
 }
 
+/* ---- The scan ---- */
+
+static int scan(const char *text, struct policy_domains **ret)
+{
+    _cleanup_(freep) char *copy = strdup(text);
+
+    return system_info_scan(copy, strlen(copy), ret);
+}
+
+static void assert_same_text(const char *a, const char *b)
+{
+    if (a && b)
+        assert_string_equal(a, b);
+    else
+        assert_ptr_equal(a, b);
+}
+
+static void assert_same_domains(const struct policy_domains *a, const struct policy_domains *b)
+{
+    assert_int_equal(policy_domains_generation(a), policy_domains_generation(b));
+    assert_int_equal(policy_domains_count(a), policy_domains_count(b));
+    for (size_t i = 0; i < policy_domains_count(a); i++) {
+        const struct policy_domain *x = policy_domains_at(a, i),
+                                   *y = policy_domains_find(b, x->name);
+
+        assert_non_null(y);
+        assert_same_text(x->uuid, y->uuid);
+        assert_same_text(x->type, y->type);
+        assert_same_text(x->default_dispvm, y->default_dispvm);
+        assert_same_text(x->power_state, y->power_state);
+        assert_same_text(x->guivm, y->guivm);
+        assert_same_text(x->relayvm, y->relayvm);
+        assert_same_text(x->transport_rpc, y->transport_rpc);
+        assert_same_text(x->icon, y->icon);
+        assert_same_text(x->label, y->label);
+        assert_same_text(x->netvm, y->netvm);
+        assert_int_equal(x->internal, y->internal);
+        assert_int_equal(x->template_for_dispvms, y->template_for_dispvms);
+        assert_int_equal(x->n_tags, y->n_tags);
+        for (size_t t = 0; t < x->n_tags; t++)
+            assert_string_equal(x->tags[t], y->tags[t]);
+    }
+}
+
+static const char whole[] =
+    "{ \"domains\": {\"dom0\": {\"type\": \"AdminVM\", \"tags\": [], \"uuid\": \"\"},\n"
+    " \"work\": {\"type\": \"AppVM\", \"tags\": [\"a\", \"b\"], \"uuid\":\"u-1\",\"icon\":\"i\","
+    "\"default_dispvm\":null,\"power_state\":\"Running\",\"guivm\":\"dom0\",\"relayvm\":\"r\","
+    "\"transport_rpc\":\"t\",\"label\":\"l\",\"netvm\":\"n\",\"internal\":true,"
+    "\"template_for_dispvms\":true,\"other\":{\"x\":[\"y\",{},[],false]}}}, \"generation\": 17}\n";
+
+static void what_the_spawner_says_is_scanned(void **state)
+{
+    struct policy_domains *a = NULL, *b = NULL;
+
+    (void)state;
+    assert_int_equal(scan(whole, &a), 0);
+    assert_int_equal(system_info_parse_tree(whole, strlen(whole), &b), 0);
+    assert_int_equal(policy_domains_generation(a), 17);
+    assert_int_equal(policy_domains_count(a), 2);
+    assert_same_domains(a, b);
+    assert_int_equal(policy_domains_at(a, 1)->n_tags, 2);
+    policy_domains_unref(a);
+    policy_domains_unref(b);
+}
+
+static void what_is_of_another_form_is_left_to_jansson(void **state)
+{
+    static const char *const other[] = {
+        "",
+        "{}",
+        "[]",
+        "{\"domains\":{}",
+        "{\"domains\":{}}x",
+        "{\"domains\":{},}",
+        "{\"domains\":{},\"domains\":{}}",
+        "{\"domains\":{},\"generation\":01}",
+        "{\"domains\":{},\"generation\":-1}",
+        "{\"domains\":{},\"generation\":1.5}",
+        "{\"domains\":{},\"generation\":1234567890123456789}",
+        "{\"domains\":{},\"more\":1}",
+        "{\"domains\":{\"a\":null}}",
+        "{\"domains\":{\"a\":{}\"b\":{}}}",
+        "{\"domains\":{\"a\":{},\"a\":{}}}",
+        "{\"domains\":{\"a\":{\"uuid\":\"\\u0041\"}}}",
+        "{\"domains\":{\"\xc3\xa9\":{}}}",
+        "{\"domains\":{\"a\":{\"x\":1}}}",
+        "{\"domains\":{\"a\":{\"tags\":[1]}}}",
+        "{\"domains\":{\"a\":{\"tags\":[\"x\",]}}}",
+        "{\"domains\":{\"a\":{\"x\":[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]}}}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(other); i++) {
+        struct policy_domains *d = NULL;
+
+        assert_int_equal(scan(other[i], &d), SCAN_E_OTHER);
+        assert_null(d);
+    }
+}
+
+/* Whatever is changed in the text: what the scan reads, jansson reads too, and the same. */
+static void the_scan_reads_nothing_but_what_jansson_reads(void **state)
+{
+    unsigned seed = 7;
+    size_t read = 0;
+
+    (void)state;
+    for (int i = 0; i < 30000; i++) {
+        static const char bytes[] = "{}[]\":, \\abtruefalsn019.-\n\x01\xc3";
+        struct policy_domains *a = NULL, *b = NULL;
+        char text[sizeof(whole)];
+
+        memcpy(text, whole, sizeof(whole));
+        for (int k = 0; k <= i % 3; k++) {
+            seed = seed * 1103515245 + 12345;
+            text[(seed >> 8) % (sizeof(whole) - 1)] = bytes[(seed >> 20) % (sizeof(bytes) - 1)];
+        }
+        if (scan(text, &a))
+            continue;
+        read++;
+        assert_int_equal(system_info_parse_tree(text, strlen(text), &b), 0);
+        assert_same_domains(a, b);
+        policy_domains_unref(a);
+        policy_domains_unref(b);
+    }
+    assert_true(read > 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_the_spawner_says_is_scanned),
+        cmocka_unit_test(what_is_of_another_form_is_left_to_jansson),
+        cmocka_unit_test(the_scan_reads_nothing_but_what_jansson_reads),
         cmocka_unit_test(every_key_of_the_file_is_taken),
         cmocka_unit_test(a_bad_file_is_refused_with_its_line),
         cmocka_unit_test(a_missing_file_is_told),
