@@ -51,6 +51,7 @@ sbin_PROGRAMS += %D%/qrexec-policy-daemon
 %C%_qrexec_policy_daemon_LDADD = %D%/libpolicyservice.la libqrexec/libloop.la
 bin_PROGRAMS += %D%/qrexec-policy-exec
 %C%_qrexec_policy_exec_SOURCES = %D%/qrexec-policy-exec.c
+%C%_qrexec_policy_exec_LDFLAGS = $(POLICY_EXEC_LDFLAGS)
 %C%_qrexec_policy_exec_LDADD = %D%/libpolicyservice.la libqrexec/libloop.la
 
 POLICY_FIXTURE = tests/unit/policy-engine/lib/fixture.h
