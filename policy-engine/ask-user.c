@@ -1,6 +1,8 @@
 /* The prompt's JSON: see ask-user.h. */
 #include "policy-engine/ask-user.h"
 
+#include "policy-engine/kept-answers.h"
+
 #include <jansson.h>
 
 /* The icon of a disposable is its template's, as a disposable's. */
@@ -43,7 +45,7 @@ char *ask_user_json(const struct policy_domains *d, const struct policy_question
 }
 
 char *notify_user_json(const char *resolution, const char *source, const struct policy_question *q,
-                       const char *target)
+                       const char *target, uint64_t count)
 {
     json_t *root = json_object();
     char *text;
@@ -53,6 +55,8 @@ char *notify_user_json(const char *resolution, const char *source, const struct 
     json_object_set_new(root, "service", json_string(q->service));
     json_object_set_new(root, "argument", json_string(q->argument));
     json_object_set_new(root, "target", json_string(target));
+    if (count > 1)
+        json_object_set_new(root, "count", json_integer((json_int_t)count));
     text = json_dumps(root, JSON_ENSURE_ASCII | JSON_COMPACT);
     json_decref(root);
     return text;
@@ -73,14 +77,44 @@ bool ask_user_refused(const void *data, size_t n)
     return wire_text_is(answer_of(data, n), "deny");
 }
 
-bool ask_user_answer(const void *data, size_t n, char *buf, size_t size)
+/* "keep=session" or "keep=SECONDS". */
+static bool read_keep(struct wire_text t, uint64_t *ret)
 {
-    struct wire_text t = answer_of(data, n);
-    const char *prefix = "allow:";
+    char number[16];
+    uint32_t seconds;
 
-    if (!wire_text_starts(t, prefix))
+    if (wire_text_is(t, "keep=session")) {
+        *ret = 0;
+        return true;
+    }
+    if (!wire_text_starts(t, "keep="))
         return false;
-    t.s += strlen(prefix);
-    t.len -= strlen(prefix);
-    return wire_text_copy(t, buf, size);
+    t.s += strlen("keep=");
+    t.len -= strlen("keep=");
+    if (!wire_text_copy(t, number, sizeof(number)) ||
+        parse_u32(number, KEPT_SECONDS_MOST, &seconds) || !seconds)
+        return false;
+    *ret = seconds;
+    return true;
+}
+
+bool ask_user_answer(const void *data, size_t n, char *buf, size_t size, bool *ret_keep,
+                     uint64_t *ret_seconds)
+{
+    struct wire_text t = answer_of(data, n), first;
+    const char *prefix = "allow:";
+    uint64_t seconds = 0;
+    bool keep = wire_text_split(&t, '\n', &first);
+
+    if (!keep)
+        first = t;
+    if (!wire_text_starts(first, prefix) || (keep && !read_keep(t, &seconds)))
+        return false;
+    first.s += strlen(prefix);
+    first.len -= strlen(prefix);
+    if (!wire_text_copy(first, buf, size))
+        return false;
+    *ret_keep = keep;
+    *ret_seconds = seconds;
+    return true;
 }

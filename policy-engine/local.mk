@@ -36,19 +36,30 @@ bin_PROGRAMS += %D%/qrexec-policy
 %C%_qrexec_policy_SOURCES = \
 	%D%/cmd-eval.c %D%/cmd-explain.c %D%/cmd-lint.c %D%/cmd-list.c %D%/domains-file.c %D%/domains-file.h \
 	%D%/policy-cli.h %D%/qrexec-policy.c %D%/system-info.c %D%/system-info.h %D%/system-info-scan.c %D%/system-info-scan.h
+%C%_qrexec_policy_SOURCES += %D%/cmd-kept.c %D%/cmd-log.c %D%/cmd-replay.c %D%/log-read.c %D%/log-read.h
 %C%_qrexec_policy_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
-%C%_qrexec_policy_LDADD = %D%/lib/libpolicy.la libqrexec/libbase.la $(JANSSON_LIBS)
+%C%_qrexec_policy_LDADD = %D%/libpolicyserver.la %D%/lib/libpolicy.la libqrexec/libbase.la $(JANSSON_LIBS)
 
 noinst_LTLIBRARIES += %D%/libpolicyservice.la
 %C%_libpolicyservice_la_SOURCES = \
-	%D%/ask-user.c %D%/ask-user.h %D%/guivm-call.c %D%/guivm-call.h \
-	%D%/notify-user.c %D%/notify-user.h %D%/policy-freshness.c %D%/policy-freshness.h %D%/policy-server.c \
-	%D%/policy-server.h %D%/policy-service.c %D%/policy-service.h %D%/system-info.c %D%/system-info.h %D%/system-info-scan.c %D%/system-info-scan.h
+	%D%/ask-user.c %D%/ask-user.h %D%/guivm-call.c %D%/guivm-call.h %D%/kept-answers.c %D%/kept-answers.h \
+	%D%/policy-service.c %D%/policy-service.h %D%/system-info.c %D%/system-info.h %D%/system-info-scan.c %D%/system-info-scan.h
 %C%_libpolicyservice_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_libpolicyservice_la_LIBADD = %D%/lib/libpolicy.la libqrexec/libwire.la libqrexec/libbase.la $(JANSSON_LIBS)
+# the daemon, and what of it the commands and tests share
+noinst_LTLIBRARIES += %D%/libpolicyserver.la
+%C%_libpolicyserver_la_SOURCES = \
+	%D%/decision-log.c %D%/decision-log.h %D%/decision-record.c %D%/decision-record.h \
+	%D%/decision-spool.c %D%/decision-spool.h \
+	%D%/eval-question.c %D%/eval-question.h %D%/notify-user.c %D%/notify-user.h \
+	%D%/policy-account.c %D%/policy-decide.c %D%/policy-freshness.c %D%/policy-freshness.h \
+	%D%/policy-request.h %D%/policy-server.c %D%/policy-server.h %D%/policy-watch.c %D%/policy-watch.h \
+	%D%/refusals.c %D%/refusals.h %D%/shadow.c %D%/shadow.h
+%C%_libpolicyserver_la_CFLAGS = $(AM_CFLAGS) $(NETTLE_CFLAGS)
+%C%_libpolicyserver_la_LIBADD = %D%/libpolicyservice.la $(NETTLE_LIBS)
 sbin_PROGRAMS += %D%/qrexec-policy-daemon
 %C%_qrexec_policy_daemon_SOURCES = %D%/qrexec-policy-daemon.c
-%C%_qrexec_policy_daemon_LDADD = %D%/libpolicyservice.la libqrexec/libloop.la
+%C%_qrexec_policy_daemon_LDADD = %D%/libpolicyserver.la libqrexec/libloop.la
 bin_PROGRAMS += %D%/qrexec-policy-exec
 %C%_qrexec_policy_exec_SOURCES = %D%/qrexec-policy-exec.c
 %C%_qrexec_policy_exec_LDFLAGS = $(POLICY_EXEC_LDFLAGS)
@@ -103,6 +114,12 @@ include policy-engine/tools.mk
 
 POLICY_STAGE = tests/talk/policy-stage.c tests/talk/policy-stage.h $(DAEMON_STAGE)
 POLICY_TALK_TESTS = tests/talk/policy-answers-test tests/talk/policy-ask-test
+POLICY_TALK_TESTS = tests/talk/policy-agent-test tests/talk/policy-answers-test tests/talk/policy-ask-test
+POLICY_TALK_TESTS += tests/talk/policy-life-test tests/talk/policy-reload-test
+tests_talk_policy_reload_test_SOURCES = tests/talk/policy-reload-test.c $(POLICY_STAGE)
+tests_talk_policy_reload_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_talk_policy_life_test_SOURCES = tests/talk/policy-life-test.c $(POLICY_STAGE)
+tests_talk_policy_life_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 check_PROGRAMS += $(POLICY_TALK_TESTS)
 TESTS += $(POLICY_TALK_TESTS)
 tests_talk_policy_answers_test_SOURCES = tests/talk/policy-answers-test.c $(POLICY_STAGE)
@@ -117,3 +134,18 @@ tests_unit_policy_engine_ask_user_test_SOURCES = tests/unit/policy-engine/ask-us
 tests_unit_policy_engine_ask_user_test_LDADD = %D%/libpolicyservice.la policy-engine/prompt/libprompt.la $(CMOCKA_LIBS)
 tests_unit_policy_engine_policy_service_test_SOURCES = tests/unit/policy-engine/policy-service-test.c tests/unit/test.h
 tests_unit_policy_engine_policy_service_test_LDADD = %D%/libpolicyservice.la $(CMOCKA_LIBS)
+
+POLICY_SERVER_TESTS = tests/unit/policy-engine/refusals-test tests/unit/policy-engine/eval-question-test tests/unit/policy-engine/kept-answers-test tests/unit/policy-engine/decision-log-test tests/unit/policy-engine/shadow-test
+check_PROGRAMS += $(POLICY_SERVER_TESTS)
+TESTS += $(POLICY_SERVER_TESTS)
+tests_unit_policy_engine_refusals_test_SOURCES = tests/unit/policy-engine/refusals-test.c tests/unit/test.h
+tests_unit_policy_engine_refusals_test_LDADD = %D%/libpolicyserver.la $(CMOCKA_LIBS)
+tests_unit_policy_engine_eval_question_test_SOURCES = tests/unit/policy-engine/eval-question-test.c tests/unit/test.h
+tests_unit_policy_engine_eval_question_test_LDADD = %D%/libpolicyserver.la $(CMOCKA_LIBS)
+tests_unit_policy_engine_kept_answers_test_SOURCES = tests/unit/policy-engine/kept-answers-test.c tests/unit/test.h
+tests_unit_policy_engine_kept_answers_test_LDADD = %D%/libpolicyserver.la $(CMOCKA_LIBS)
+tests_unit_policy_engine_decision_log_test_SOURCES = tests/unit/policy-engine/decision-log-test.c tests/unit/test.h %D%/log-read.c %D%/log-read.h
+tests_unit_policy_engine_decision_log_test_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_policy_engine_decision_log_test_LDADD = %D%/libpolicyserver.la $(CMOCKA_LIBS)
+tests_unit_policy_engine_shadow_test_SOURCES = tests/unit/policy-engine/shadow-test.c tests/unit/test.h
+tests_unit_policy_engine_shadow_test_LDADD = %D%/libpolicyserver.la $(CMOCKA_LIBS)

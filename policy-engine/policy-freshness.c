@@ -1,4 +1,4 @@
-/* The policy and the domains as of now: see policy-freshness.h. */
+/* The domains as of now: see policy-freshness.h. */
 #include "policy-engine/policy-freshness.h"
 
 #include "libqrexec/base/io.h"
@@ -8,74 +8,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <sys/inotify.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#define CHANGES                                                                                    \
-    (IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE |            \
-     IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF)
 #define ANSWER_MAX (16U << 20)
 #define ANSWER_MS  10000
-
-/* ---- The policy ---- */
-
-/* Drains the notices; any of them means: load again. */
-static void drain(struct freshness *f)
-{
-    char events[4096];
-
-    while (read(f->inotify, events, sizeof(events)) > 0)
-        f->stale = true;
-}
-
-/* The path, what it links to, and the directories of both: an editor's rename shows there. */
-static void watch_path(struct freshness *f, const char *path)
-{
-    _cleanup_(freep) char *real = realpath(path, NULL), *a = strdup(path),
-                          *b = real ? strdup(real) : NULL;
-
-    if (inotify_add_watch(f->inotify, path, CHANGES) < 0 && errno == ENOSPC)
-        log_warning("no inotify watches are left: raise fs.inotify.max_user_watches");
-    if (a)
-        (void)inotify_add_watch(f->inotify, dirname(a), CHANGES);
-    if (b)
-        (void)inotify_add_watch(f->inotify, dirname(b), CHANGES);
-}
-
-/* Watches first, then reads: a change in between is noticed. */
-static void load(struct freshness *f)
-{
-    char **paths = NULL;
-
-    policy_unref(f->policy);
-    f->policy = NULL;
-    free(take(f->policy_trouble));
-    close_fd(&f->inotify);
-    f->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (policy_files_watched(f->files, &paths) == 0)
-        for (size_t i = 0; paths[i]; i++)
-            watch_path(f, paths[i]);
-    policy_strv_free(paths);
-    if (!f->files->n_dirs)
-        watch_path(f, f->files->run_dir);
-    f->stale = policy_files_load(f->files, &f->policy, &f->policy_trouble) < 0;
-    if (!f->policy)
-        log_error("the policy does not load, so every call is denied until this is mended: %s",
-                  f->policy_trouble ? f->policy_trouble : "no memory");
-}
-
-struct policy *freshness_policy(struct freshness *f)
-{
-    drain(f);
-    if (f->stale)
-        load(f);
-    return f->policy;
-}
-
-/* ---- The domains ---- */
 
 static void unmap_page(struct freshness *f)
 {
@@ -128,6 +67,7 @@ static void finish(struct freshness *f, struct policy_domains *d, const char *wh
 {
     close_spawner(f);
     policy_domains_unref(f->domains);
+    malloc_trim(0); /* the JSON of all domains is many times what it says */
     f->domains = d;
     f->domains_trouble = why;
     f->answered = f->asked;
@@ -200,22 +140,16 @@ bool freshness_serves(const struct freshness *f, uint64_t need)
     return f->answered >= need || is_current(f);
 }
 
-int freshness_init(struct freshness *f, struct policy_files *files,
-                   void (*on_domains)(struct freshness *f))
+void freshness_init(struct freshness *f, void (*on_domains)(struct freshness *f))
 {
-    *f = (struct freshness){.files = files, .inotify = -1, .page_fd = -1, .on_domains = on_domains};
+    *f = (struct freshness){.page_fd = -1, .on_domains = on_domains};
     f->spawner.fn = on_spawner;
     f->late.fn = on_late;
-    load(f);
-    return f->inotify < 0 ? -errno : 0;
 }
 
 void freshness_deinit(struct freshness *f)
 {
     close_spawner(f);
-    close_fd(&f->inotify);
     unmap_page(f);
-    free(f->policy_trouble);
-    policy_unref(f->policy);
     policy_domains_unref(f->domains);
 }

@@ -1,5 +1,5 @@
 /*
- * The policy and the domains of a long-running process, as fresh as the moment of their use.
+ * The domains of a long-running process, as fresh as the moment of their use.
  *
  * A decision needs domains that were told after its request arrived, or that carry the number which
  * the spawner's page has now. So a question to the spawner that was already on its way when the
@@ -13,11 +13,6 @@
 #include "policy-engine/policy-service.h"
 
 struct freshness {
-    struct policy_files *files;
-    int inotify;
-    struct policy *policy; /* NULL: it does not load */
-    char *policy_trouble;  /* why: "FILE:LINE: TEXT"; NULL without memory */
-    bool stale;
     struct policy_domains *domains; /* NULL: not known now */
     const char *domains_trouble;
     const uint64_t *page; /* the spawner's generation, mapped; NULL: there is none */
@@ -31,12 +26,8 @@ struct freshness {
     void (*on_domains)(struct freshness *f);
 };
 
-int freshness_init(struct freshness *f, struct policy_files *files,
-                   void (*on_domains)(struct freshness *f));
+void freshness_init(struct freshness *f, void (*on_domains)(struct freshness *f));
 void freshness_deinit(struct freshness *f);
-
-/* The policy as of now; NULL: it does not load. */
-struct policy *freshness_policy(struct freshness *f);
 
 /* The number of the answer that a request of this moment needs. */
 uint64_t freshness_need(const struct freshness *f);

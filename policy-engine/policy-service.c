@@ -3,6 +3,8 @@
 
 #include "libqrexec/base/log.h"
 #include "libqrexec/base/paths.h"
+#include "policy-engine/decision-record.h"
+#include "policy-engine/kept-answers.h"
 
 #include <errno.h>
 
@@ -17,9 +19,16 @@ int policy_files_init(struct policy_files *f)
     return r ? r : path_get(f->legacy_dir, "/etc/qubes-rpc/policy");
 }
 
-/* /run's directory is there only once something was put into it. */
-static struct policy_source source_of(const struct policy_files *f, const char **dirs)
+int policy_files_kept(const struct policy_files *f, char buf[static 4096])
 {
+    return format(buf, PATH_SIZE, "%s/%s", f->run_dir, KEPT_FILE);
+}
+
+/* /run's directory is there only once something was put into it. Kept answers are no rules here. */
+static struct policy_source source_of(const struct policy_files *f, const char **dirs,
+                                      struct policy_file *without)
+{
+    bool keeps = !f->n_dirs && without->path;
     size_t n = 0;
 
     for (size_t i = 0; i < f->n_dirs; i++)
@@ -29,14 +38,19 @@ static struct policy_source source_of(const struct policy_files *f, const char *
     if (!f->n_dirs)
         dirs[n++] = f->etc_dir;
     dirs[n] = NULL;
-    return (struct policy_source){.dirs = dirs, .legacy_dir = f->legacy_dir};
+    return (struct policy_source){.dirs = dirs,
+                                  .legacy_dir = f->legacy_dir,
+                                  .files = keeps ? without : NULL,
+                                  .n_files = keeps ? 1 : 0};
 }
 
 int policy_files_load(const struct policy_files *f, struct policy **ret, char **reterr)
 {
     _cleanup_(policy_error_deinit) struct policy_error e = {0};
     const char *dirs[SERVICE_DIRS_MOST + 3];
-    struct policy_source s = source_of(f, dirs);
+    char kept[PATH_SIZE];
+    struct policy_file without = {.path = policy_files_kept(f, kept) ? NULL : kept};
+    struct policy_source s = source_of(f, dirs, &without);
     int r = policy_load(&s, ret, &e);
 
     if (r > 0)
@@ -50,45 +64,53 @@ int policy_files_load(const struct policy_files *f, struct policy **ret, char **
 int policy_files_watched(const struct policy_files *f, char ***ret)
 {
     const char *dirs[SERVICE_DIRS_MOST + 3];
-    struct policy_source s = source_of(f, dirs);
+    char kept[PATH_SIZE];
+    struct policy_file without = {.path = policy_files_kept(f, kept) ? NULL : kept};
+    struct policy_source s = source_of(f, dirs, &without);
 
     return policy_list_watched(&s, ret);
 }
 
-static char *text_dup(struct wire_text t)
+/* Puts a text with its NUL at *at, which moves behind it. */
+static char *put_text(char **at, const char *before, struct wire_text t)
 {
-    return strndup(t.s ? t.s : "", t.s ? t.len : 0);
+    char *start = *at;
+    size_t n = strlen(before);
+
+    memcpy(start, before, n);
+    if (t.len)
+        memcpy(start + n, t.s, t.len);
+    start[n + t.len] = 0;
+    *at += n + t.len + 1;
+    return start;
 }
 
 int policy_question_new(const struct policy_query *q, struct policy_question *ret)
 {
-    struct wire_text service = q->service, argument;
+    struct wire_text service = q->service, argument = q->service;
+    char *at;
 
-    argument = q->service;
     if (!wire_text_split(&argument, '+', &service)) {
         service = q->service;
         argument = wire_text("");
     }
-    *ret = (struct policy_question){.assume_yes = q->assume_yes_for_ask,
-                                    .just_evaluate = q->just_evaluate};
-    ret->source = text_dup(q->source);
-    ret->target = text_dup(q->target);
-    ret->service = text_dup(service);
-    ret->argument = format_new("+%.*s", WIRE_TEXT_ARGS(argument));
-    ret->requested_source = text_dup(q->requested_source);
-    if (ret->source && ret->target && ret->service && ret->argument && ret->requested_source)
-        return 0;
-    policy_question_deinit(ret);
-    return -ENOMEM;
+    at = malloc(q->source.len + q->target.len + service.len + argument.len +
+                q->requested_source.len + strlen("+") + 5);
+    if (!at)
+        return -ENOMEM;
+    *ret = (struct policy_question){
+        .assume_yes = q->assume_yes_for_ask, .just_evaluate = q->just_evaluate, .block = at};
+    ret->source = put_text(&at, "", q->source);
+    ret->target = put_text(&at, "", q->target);
+    ret->service = put_text(&at, "", service);
+    ret->argument = put_text(&at, "+", argument);
+    ret->requested_source = put_text(&at, "", q->requested_source);
+    return 0;
 }
 
 void policy_question_deinit(struct policy_question *q)
 {
-    free(q->source);
-    free(q->target);
-    free(q->service);
-    free(q->argument);
-    free(q->requested_source);
+    free(q->block);
     *q = (struct policy_question){0};
 }
 
@@ -134,6 +156,47 @@ void policy_settle(const struct policy_question *q, struct policy_verdict *v)
     }
 }
 
+static const struct policy_domain *domain_of(const struct policy_domains *d, const char *spelled)
+{
+    const char *prefix = "@dispvm:";
+
+    return policy_domains_find(d, str_starts(spelled, prefix) ? spelled + strlen(prefix) : spelled);
+}
+
+/* A name that meant one domain when the user was asked and means another now. */
+static bool is_another(const struct policy_domains *before, const struct policy_domains *now,
+                       const char *spelled)
+{
+    const struct policy_domain *a = domain_of(before, spelled), *b = domain_of(now, spelled);
+
+    if (!a || !b)
+        return a != b;
+    if (!a->uuid || !b->uuid)
+        return a->uuid != b->uuid;
+    return !str_equal(a->uuid, b->uuid);
+}
+
+int policy_recheck(const struct policy *p, const struct policy_domains *before,
+                   const struct policy_domains *now, const struct policy_question *q,
+                   const struct policy_verdict *asked, const char *chosen,
+                   struct policy_verdict *ret)
+{
+    struct policy_request rq = policy_question_request(q);
+    struct policy_verdict v = {0};
+    int r;
+
+    if (is_another(before, now, q->source) || is_another(before, now, asked->source) ||
+        is_another(before, now, chosen))
+        return RECHECK_E_ANOTHER;
+    r = policy_decide(p, now, &rq, &v);
+    if (r)
+        return r;
+    if (v.action == POLICY_ALLOW && !str_equal(v.target, chosen))
+        policy_verdict_deny(&v, POLICY_REASON_BAD_ANSWER);
+    *ret = v;
+    return 0;
+}
+
 int policy_answer_text(const struct policy_domains *d, const struct policy_question *q,
                        const struct policy_verdict *v, char *buf, size_t size)
 {
@@ -155,26 +218,43 @@ int policy_answer_text(const struct policy_domains *d, const struct policy_quest
 }
 
 /* A long argument does not push the verdict off the line. */
-static void log_line(const struct policy_question *q, const char *what, const char *more)
+static void log_line(const char *service, const char *argument, const char *source,
+                     const char *target, const char *what, const char *more)
 {
-    _cleanup_(freep) char *name = format_new("%s%s", q->service, q->argument);
-    bool is_long = name && strlen(name) > LOGGED_MOST;
+    int n = (int)size_min(strlen(service), LOGGED_MOST);
+    int m = (int)size_min(strlen(argument), (size_t)(LOGGED_MOST - n));
 
-    log_info("qrexec: %.*s%s: %s -> %s: %s%s", LOGGED_MOST, name ? name : q->service,
-             is_long ? "..." : "", q->source, *q->target ? q->target : "@default", what, more);
+    log_info("qrexec: %.*s%.*s%s: %s -> %s: %s%s", n, service, m, argument,
+             service[n] || argument[m] ? "..." : "", source, *target ? target : "@default", what,
+             more);
+}
+
+static void log_question(const struct policy_question *q, const char *what, const char *more)
+{
+    log_line(q->service, q->argument, q->source, q->target, what, more);
 }
 
 void policy_log_decision(const struct policy_question *q, const struct policy_verdict *v)
 {
     if (v->action == POLICY_ALLOW)
-        log_line(q, "allowed to ", v->target);
+        log_question(q, "allowed to ", v->target);
     else
-        log_line(q, "denied: ", policy_reason_text(v->reason));
+        log_question(q, "denied: ", policy_reason_text(v->reason));
 }
 
 void policy_log_trouble(const struct policy_question *q, const char *what, const char *why)
 {
     _cleanup_(freep) char *text = format_new("%s: %s", what, why ? why : "no memory");
 
-    log_line(q, text ? text : what, "");
+    log_question(q, text ? text : what, "");
+}
+
+void policy_log_record(const struct decision_record *d)
+{
+    _cleanup_(freep) char *trouble = d->detail ? format_new("%s: ", d->reason) : NULL;
+    const char *what = d->final ? "allowed to " : trouble ? trouble : "denied: ";
+    const char *more = d->final ? d->final : d->detail ? d->detail : d->reason;
+
+    log_line(d->service ? d->service : "", d->argument ? d->argument : "", d->source,
+             d->target ? d->target : "", what, more ? more : "");
 }

@@ -8,6 +8,7 @@
 #include "libqrexec/base/paths.h"
 #include "policy-engine/ask-user.h"
 #include "policy-engine/guivm-call.h"
+#include "policy-engine/kept-answers.h"
 #include "policy-engine/system-info.h"
 
 #include <errno.h>
@@ -26,7 +27,8 @@ static int usage(int code)
 /* The prompt's answer, waited for. */
 struct waiting {
     struct guivm_call call;
-    bool refused, chosen;
+    bool refused, chosen, keep;
+    uint64_t seconds;
     char choice[256];
 };
 
@@ -35,83 +37,170 @@ static void on_prompt(struct guivm_call *c, bool ok)
     struct waiting *w = container_of(c, struct waiting, call);
 
     w->refused = ok && ask_user_refused(buf_data(&c->in), buf_len(&c->in));
-    w->chosen =
-        ok && ask_user_answer(buf_data(&c->in), buf_len(&c->in), w->choice, sizeof(w->choice));
+    w->chosen = ok && ask_user_answer(buf_data(&c->in), buf_len(&c->in), w->choice,
+                                      sizeof(w->choice), &w->keep, &w->seconds);
     loop_quit(0);
 }
 
-/* The choice; NULL: the user said no; "": nobody answered so that it counts. */
-static const char *ask(const struct policy_domains *d, const struct policy_question *q,
-                       const struct policy_verdict *asked)
+/* The user's answers that are kept are looked at first, and a new one is kept if so wished. */
+static const char *kept_choice(const struct policy_files *f, const struct policy_domains *d,
+                               const struct policy_question *q, const struct policy_verdict *asked)
 {
-    static struct waiting w;
+    _cleanup_(kept_answers_deinit) struct kept_answers k = KEPT_NULL;
+    char path[PATH_SIZE];
+
+    if (f->n_dirs || policy_files_kept(f, path) || kept_answers_read(path, &k))
+        return NULL;
+    return kept_answers_find(&k, d, q, asked, kept_now());
+}
+
+static void keep(const struct policy_files *f, const struct policy_domains *d,
+                 const struct policy_question *q, const struct policy_verdict *asked,
+                 const struct waiting *w)
+{
+    char path[PATH_SIZE];
+    int r = f->n_dirs ? -ENOTSUP : policy_files_kept(f, path);
+
+    for (size_t i = 0; !r && i < asked->n_choices; i++)
+        if (str_equal(asked->choices[i], w->choice))
+            r = kept_answers_keep(path, d, q, asked, w->choice, w->seconds);
+    if (r)
+        log_warning("the user's answer counts once, but is not kept: %s",
+                    r < 0 ? strerror(-r) : "a domain has no uuid, or too many are kept");
+}
+
+/* Asks; w says what came back. */
+static void ask(const struct policy_domains *d, const struct policy_question *q,
+                const struct policy_verdict *asked, struct waiting *w)
+{
     _cleanup_(freep) char *json = ask_user_json(d, q, asked);
     int r = json ? loop_init() : -ENOMEM;
 
-    w.call.fn = on_prompt;
+    w->call.fn = on_prompt;
     if (!r)
-        r = guivm_call_start(&w.call, asked->guivm, "policy.Ask", json);
+        r = guivm_call_start(&w->call, asked->guivm, "policy.Ask", json);
     if (!r)
         (void)loop_run();
     else
         log_warning("nobody can be asked in %s (%s)", asked->guivm, strerror(-r));
-    guivm_call_stop(&w.call);
-    return w.refused ? NULL : w.chosen ? w.choice : "";
+    guivm_call_stop(&w->call);
 }
 
-/* An ask becomes an allow or a denial. */
-static int carry_out_ask(const struct policy *p, const struct policy_domains *d,
-                         const struct policy_question *q, struct policy_verdict *v)
-{
-    struct policy_request rq = policy_question_request(q);
-    struct policy_verdict final = {0};
-    const char *choice;
-    int r;
+/* The policy and the domains of now. */
+struct world {
+    struct policy *policy;
+    struct policy_domains *domains;
+    struct policy_verdict asked; /* whose texts the final verdict may use */
+};
 
-    if (v->action != POLICY_ASK)
-        return 0;
-    if (!v->guivm && !q->assume_yes) {
-        policy_verdict_deny(v, POLICY_REASON_NO_GUIVM);
-        return 0;
-    }
-    choice = policy_assumed_choice(v);
-    if (!q->assume_yes)
-        choice = ask(d, q, v);
-    else if (!choice)
-        choice = "";
-    r = policy_answer_ask(p, d, &rq, v, choice, &final);
-    if (r)
-        return r;
-    policy_verdict_deinit(v);
-    *v = final;
-    return 0;
+static void world_deinit(struct world *w)
+{
+    policy_verdict_deinit(&w->asked);
+    policy_unref(w->policy);
+    policy_domains_unref(w->domains);
+    *w = (struct world){0};
 }
 
-static int decide(const struct policy_files *files, const struct policy_question *q,
-                  struct policy_domains **ret_domains, struct policy **ret_policy,
-                  struct policy_verdict *ret)
+/* 0; else it was said. */
+static int world_load(const struct policy_files *files, const struct policy_question *q,
+                      struct world *ret)
 {
-    struct policy_request rq = policy_question_request(q);
     _cleanup_(freep) char *error = NULL;
-    int r = policy_files_load(files, ret_policy, &error);
+    int r = policy_files_load(files, &ret->policy, &error);
 
     if (r) {
         policy_log_trouble(q, LOG_POLICY, error);
         return r;
     }
-    r = system_info_fetch(ret_domains);
-    if (r) {
+    r = system_info_fetch(&ret->domains);
+    if (r)
         policy_log_trouble(q, LOG_SYSTEM_INFO, strerror(-r));
+    return r;
+}
+
+/* chosen NULL: the user said no; "": nobody answered so that it counts. */
+static int conclude(struct world *w, const struct policy_question *q, struct policy_verdict *v,
+                    const char *chosen)
+{
+    struct policy_request rq = policy_question_request(q);
+    struct policy_verdict final = {0};
+    int r = policy_answer_ask(w->policy, w->domains, &rq, v, chosen, &final);
+
+    if (r) {
+        policy_log_trouble(q, "denied", strerror(-r));
         return r;
     }
-    r = policy_decide(*ret_policy, *ret_domains, &rq, ret);
+    w->asked = *v;
+    *v = final;
+    return 0;
+}
+
+/* The user's yes, with the policy and the domains as they are by now. */
+static int apply_choice(const struct policy_files *files, const struct policy_question *q,
+                        const struct waiting *a, struct world *w, struct policy_verdict *v)
+{
+    struct world now = {0};
+    struct policy_verdict again = {0};
+    int r = world_load(files, q, &now);
+
     if (!r) {
-        policy_settle(q, ret);
-        r = carry_out_ask(*ret_policy, *ret_domains, q, ret);
+        r = policy_recheck(now.policy, w->domains, now.domains, q, v, a->choice, &again);
+        if (r)
+            policy_log_trouble(q, "denied",
+                               r == RECHECK_E_ANOTHER ? RECHECK_ANOTHER_TEXT : strerror(-r));
     }
+    if (r) {
+        world_deinit(&now);
+        return r;
+    }
+    policy_verdict_deinit(v);
+    world_deinit(w);
+    *v = again;
+    *w = now;
+    if (v->action != POLICY_ASK)
+        return 0;
+    if (a->keep)
+        keep(files, w->domains, q, v, a);
+    return conclude(w, q, v, a->choice);
+}
+
+/* An ask becomes an allow or a denial. */
+static int carry_out_ask(const struct policy_files *files, const struct policy_question *q,
+                         struct world *w, struct policy_verdict *v)
+{
+    static struct waiting a;
+    const char *choice;
+
+    if (v->action != POLICY_ASK)
+        return 0;
+    choice = q->assume_yes ? policy_assumed_choice(v) : kept_choice(files, w->domains, q, v);
+    if (choice || q->assume_yes)
+        return conclude(w, q, v, choice ? choice : "");
+    if (!v->guivm) {
+        policy_verdict_deny(v, POLICY_REASON_NO_GUIVM);
+        return 0;
+    }
+    ask(w->domains, q, v, &a);
+    return a.chosen ? apply_choice(files, q, &a, w, v) : conclude(w, q, v, a.refused ? NULL : "");
+}
+
+/* 0 and a verdict; else it was said what failed. */
+static int decide(const struct policy_files *files, const struct policy_question *q,
+                  struct world *w, struct policy_verdict *ret)
+{
+    struct policy_request rq = policy_question_request(q);
+    int r = world_load(files, q, w);
+
     if (r)
+        return r;
+    r = policy_decide(w->policy, w->domains, &rq, ret);
+    if (r) {
         policy_log_trouble(q, "denied", strerror(-r));
-    else
+        return r;
+    }
+    policy_settle(q, ret);
+    r = carry_out_ask(files, q, w, ret);
+    if (!r)
         policy_log_decision(q, ret);
     return r;
 }
@@ -119,17 +208,16 @@ static int decide(const struct policy_files *files, const struct policy_question
 /* Whatever failed: denied. */
 static int answer(const struct policy_files *files, const struct policy_question *q)
 {
-    _cleanup_(policy_domains_unrefp) struct policy_domains *d = NULL;
+    _cleanup_(world_deinit) struct world w = {0};
     _cleanup_(policy_verdict_deinit) struct policy_verdict v = {0};
-    _cleanup_(policy_unrefp) struct policy *p = NULL;
     char text[POLICY_ANSWER_MAX + 1];
     int n;
 
-    if (decide(files, q, &d, &p, &v)) {
+    if (decide(files, q, &w, &v)) {
         policy_verdict_deinit(&v);
         v.action = POLICY_DENY;
     }
-    n = policy_answer_text(d, q, &v, text, sizeof(text));
+    n = policy_answer_text(w.domains, q, &v, text, sizeof(text));
     if (n < 0)
         return 1;
     if (!q->just_evaluate && write_full(STDOUT_FILENO, text, (size_t)n))

@@ -28,6 +28,9 @@ static const struct command {
     {"explain", cmd_explain, "why a call is allowed or refused, and what would allow it"},
     {"lint", cmd_lint, "what in the files is wrong, or surely not meant"},
     {"list", cmd_list, "the rules in order of evaluation"},
+    {"log", cmd_log, "the decisions that were made, and whether their record is whole [ext]"},
+    {"replay", cmd_replay, "what another policy would have said to the calls in the log [ext]"},
+    {"kept", cmd_kept, "answers of the user that are kept for a time, and their end [ext]"},
 };
 
 static const struct command names[] = {

@@ -175,15 +175,15 @@ static void others_go_on_while_the_user_thinks(void **state)
         prompts[i] = question(&a, QUESTION);
     }
     expect_answer(&a.p, REQUEST("vault", "personal", "a.Else"), ALLOWED);
-    policy_file(&a.p, USER_POLICY, ""); /* it was asked under the rules of its time */
-    expect_answer(&a.p, REQUEST("vault", "personal", "a.Else"), DENY);
     says(prompts[1], "deny");
     expect_text(&a, fds[1], DENY);
     says(prompts[2], "allow:personal");
     expect_text(&a, fds[2], ALLOWED);
     expect_silence(fds[0]);
+    policy_file(&a.p, USER_POLICY, ""); /* a yes counts while the policy still asks */
+    expect_answer(&a.p, REQUEST("vault", "personal", "a.Else"), DENY);
     says(prompts[0], "allow:personal");
-    expect_text(&a, fds[0], ALLOWED);
+    expect_text(&a, fds[0], DENY);
     end(&a);
 }
 
@@ -258,8 +258,9 @@ static void a_user_is_told_where_the_rule_says_so(void **state)
         {REQUEST("work", "@dispvm", "a.Told+x"), NOTICE("allow", "a.Told", "@dispvm:dvm")},
         {REQUEST("work", "personal", "a.Else+x"), NULL},
         {REQUEST("work", "personal", "a.No+x"), NOTICE("deny", "a.No", "personal")},
-        {REQUEST("work", "", "a.No+x"), NOTICE("deny", "a.No", "@default")},
-        {REQUEST("work", "nobody", "a.No+x"), NOTICE("deny", "a.No", "nobody")},
+        {REQUEST("work", "", "a.No2+x"), NOTICE("deny", "a.No2", "@default")},
+        {REQUEST("work", "nobody", "a.No3+x"), NOTICE("deny", "a.No3", "nobody")},
+        {REQUEST("work", "personal", "a.No+x"), NULL}, /* once a minute */
         {REQUEST("work", "personal", "a.Quiet+x"), NULL},
         {REQUEST("work", "@bad", "a.No+x"), NULL},
         {REQUEST("vault", "personal", "a.No+x"), NULL}, /* nowhere */
@@ -299,11 +300,22 @@ static void a_prompt_that_takes_no_notice_holds_nobody_up(void **state)
     (void)state;
     begin(&a);
     notify = stage_listen(&a.p.s, NOTIFY);
-    for (int i = 0; i < 50; i++)
-        expect_answer(&a.p, REQUEST("work", "personal", "a.No+x"), DENY);
+    for (int i = 0; i < 50; i++) {
+        _cleanup_(freep) char *request =
+            format_new("source=work\nintended_target=personal\nservice_and_arg=a.No%d+x\n\n", i);
+
+        expect_answer(&a.p, request, DENY);
+    }
     expect_answer(&a.p, REQUEST("personal", "work", "a.No+x"), DENY);
-    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) /* so many of one source, and no more */
-        fds[i] = hears(notify, "policy.Notify dom0 name dom0", NOTICE("deny", "a.No", "personal"));
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) { /* so many of one source, and no more */
+        _cleanup_(freep) char *service = format_new("a.No%zu", i);
+        _cleanup_(freep) char *notice =
+            format_new("{\"resolution\":\"deny\",\"source\":\"work\",\"service\":\"%s\","
+                       "\"argument\":\"+x\",\"target\":\"personal\"}",
+                       service);
+
+        fds[i] = hears(notify, "policy.Notify dom0 name dom0", notice);
+    }
     close(stage_accept(notify)); /* the other's */
     expect_silence(notify);
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
@@ -458,6 +470,54 @@ static void the_one_shot_program_asks_and_fails_closed(void **state)
     end(&a);
 }
 
+static void the_one_shot_program_knows_kept_answers(void **state)
+{
+    static const char *const work[] = {"qrexec-policy-exec", "work", "personal", "a.Ask+arg", NULL};
+    static const char *const remote[] = {"qrexec-policy-exec", "remote", "personal", "a.Ask", NULL};
+    static const char *const end_all[] = {"qrexec-policy", "kept", "--all", NULL};
+    _cleanup_(freep) char *kept = NULL, *ended = NULL, *asked = NULL, *once = NULL, *again = NULL;
+    struct asked a;
+    int fd;
+
+    (void)state;
+    begin(&a);
+    fd = call(&a, CALL);
+    says(question(&a, QUESTION), "allow:personal\nkeep=session\n");
+    expect_text(&a, fd, ALLOWED);
+    stage_unlisten(&a.p.s, &a.prompt, PROMPT); /* nobody can be asked */
+    assert_int_equal(policy_run(&a.p, work, &kept), 0);
+    assert_string_equal(kept, ALLOWED);
+    assert_int_equal(policy_run(&a.p, end_all, &ended), 0);
+    assert_int_equal(policy_run(&a.p, work, &asked), 1);
+    assert_string_equal(asked, DENY);
+    /* "remote" has no uuid: its answer counts, and once */
+    stage_script(&a.p.s, CLIENT,
+                 "#!/bin/sh\ncat >/dev/null\nprintf 'allow:personal\\nkeep=9\\n'\n");
+    assert_int_equal(policy_run(&a.p, remote, &once), 0);
+    assert_string_equal(once, ALLOWED);
+    stage_script(&a.p.s, CLIENT, "#!/bin/sh\ncat >/dev/null\nprintf deny\n");
+    assert_int_equal(policy_run(&a.p, remote, &again), 1);
+    end(&a);
+}
+
+static void the_one_shot_program_looks_again_after_the_answer(void **state)
+{
+    static const char *const argv[] = {"qrexec-policy-exec", "remote", "personal", "a.Ask", NULL};
+    struct asked a;
+
+    (void)state;
+    begin(&a);
+    _cleanup_(freep) char *policy = stage_path(&a.p.s, USER_POLICY);
+    _cleanup_(freep) char *script = format_new(
+        "#!/bin/sh\ncat >/dev/null\necho '# nothing' > %s\nprintf allow:personal\n", policy);
+    _cleanup_(freep) char *out = NULL;
+
+    stage_script(&a.p.s, CLIENT, script);
+    assert_int_equal(policy_run(&a.p, argv, &out), 1);
+    assert_string_equal(out, DENY);
+    end(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -475,6 +535,8 @@ int main(void)
         cmocka_unit_test(a_caller_that_is_gone_ends_the_call_to_its_guivm),
         cmocka_unit_test(the_one_shot_program_decides_alike),
         cmocka_unit_test(the_one_shot_program_asks_and_fails_closed),
+        cmocka_unit_test(the_one_shot_program_knows_kept_answers),
+        cmocka_unit_test(the_one_shot_program_looks_again_after_the_answer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

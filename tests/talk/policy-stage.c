@@ -56,31 +56,47 @@ static void wait_until_served(const struct stage *s)
     close(fd);
 }
 
-static void start_daemon(struct policy_stage *p)
+void policy_start(struct policy_stage *p)
 {
     _cleanup_(freep) char *path = format_new("%s/policy-engine/qrexec-policy-daemon", build_dir());
     _cleanup_(freep) char *root = format_new("--root=%s", p->s.root);
     _cleanup_(freep) char *log = stage_path(&p->s, "/log");
     _cleanup_(closep) int out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    const char *argv[] = {"/bin/sh", "-c", "exec $TALK_WRAP \"$0\" \"$@\"", path, root, NULL};
-    const int fds[] = {-1, out, out};
+    const char *argv[16] = {"/bin/sh", "-c", "exec $TALK_WRAP \"$0\" \"$@\"", path, root};
+    const char *activated = "export LISTEN_PID=$$; exec $TALK_WRAP \"$0\" \"$@\"";
+    const int fds[] = {-1, out, out, p->handed};
 
+    if (p->handed) {
+        argv[2] = activated;
+        setenv("LISTEN_FDS", "1", 1);
+        setenv("LISTEN_FDNAMES", p->handed_name, 1);
+    }
+    for (size_t i = 0; p->options && p->options[i]; i++) {
+        assert_true(i < 10);
+        argv[5 + i] = p->options[i];
+    }
     assert_int_equal(spawn_process(&(struct spawn){.path = argv[0],
                                                    .argv = (char *const *)argv,
                                                    .fds = fds,
-                                                   .n_fds = 3,
+                                                   .n_fds = p->handed ? 4 : 3,
                                                    .parent_death_signal = SIGKILL},
                                    &p->s.daemon, NULL),
                      0);
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
     wait_until_served(&p->s);
 }
 
-void policy_begin(struct policy_stage *p, const char *policy)
+void policy_prepare(struct policy_stage *p, const char *policy)
 {
     static const char *const dirs[] = {"/run/qubes", "/etc/qubes/policy.d", "/etc/qubes-rpc",
                                        "/usr/lib/qubes"};
 
-    *p = (struct policy_stage){.generation = 7, .extra = ""};
+    *p = (struct policy_stage){.generation = 7,
+                               .extra = "",
+                               .personal_uuid = "u-personal",
+                               .work_tags = "",
+                               .remote_tags = ""};
     p->s = (struct stage){.root = test_mkdir(),
                           .control = -1,
                           .agent = -1,
@@ -95,14 +111,38 @@ void policy_begin(struct policy_stage *p, const char *policy)
     write_page(p);
     policy_file(p, USER_POLICY, policy);
     p->spawner = stage_listen(&p->s, "/run/qubesd.internal.sock");
-    start_daemon(p);
 }
 
-void policy_end(struct policy_stage *p)
+void policy_begin_with(struct policy_stage *p, const char *policy, const char *const *options)
+{
+    policy_prepare(p, policy);
+    p->options = options;
+    policy_start(p);
+}
+
+void policy_begin(struct policy_stage *p, const char *policy)
+{
+    policy_begin_with(p, policy, NULL);
+}
+
+void policy_stop(struct policy_stage *p)
 {
     assert_int_equal(kill(p->s.daemon, SIGTERM), 0);
     assert_int_equal(spawn_wait(p->s.daemon), 0);
     expect_gone(&p->s, "/run/qubes/policy.sock");
+    expect_gone(&p->s, "/etc/qubes-rpc/policy.EvalSimple");
+    expect_gone(&p->s, "/etc/qubes-rpc/policy.EvalGUI");
+}
+
+void policy_restart(struct policy_stage *p)
+{
+    policy_stop(p);
+    policy_start(p);
+}
+
+void policy_end(struct policy_stage *p)
+{
+    policy_stop(p);
     close_fd(&p->spawner);
     test_rmdir(p->s.root);
 }
@@ -122,8 +162,10 @@ int spawner_accept(struct policy_stage *p)
     return fd;
 }
 
-#define DOMAIN(name, more)                                                                         \
-    "\"" name "\":{\"type\":\"AppVM\",\"tags\":[],\"default_dispvm\":\"dvm\",\"icon\":\"appvm-red" \
+#define DOMAIN(name, more) DOMAIN_TAGGED(name, "", more)
+#define DOMAIN_TAGGED(name, tags, more)                                                            \
+    "\"" name "\":{\"type\":\"AppVM\",\"tags\":[" tags                                             \
+    "],\"default_dispvm\":\"dvm\",\"icon\":\"appvm-red"                                            \
     "\"" more "}"
 #define RUNS  ",\"power_state\":\"Running\""
 #define GUIVM ",\"guivm\":\"dom0\""
@@ -132,11 +174,12 @@ void spawner_answers(struct policy_stage *p, int fd)
 {
     _cleanup_(freep) char *json = format_new(
         "{\"generation\":%llu,\"domains\":{\"dom0\":{\"type\":\"AdminVM\",\"icon\":\"adminvm\"}," //
-        DOMAIN("work", ",\"uuid\":\"u-work\"" RUNS GUIVM) "," DOMAIN(
-            "personal", ",\"uuid\":\"u-personal\"" GUIVM) ","                        //
-        DOMAIN("remote", RUNS ",\"guivm\":\"screen\"") "," DOMAIN("vault", RUNS) "," //
+        DOMAIN_TAGGED("work", "%s", ",\"uuid\":\"u-work\"" RUNS GUIVM) "," DOMAIN(
+            "personal", ",\"uuid\":\"%s\"" GUIVM) ","                                             //
+        DOMAIN_TAGGED("remote", "%s", RUNS ",\"guivm\":\"screen\"") "," DOMAIN("vault", RUNS) "," //
         DOMAIN("dvm", ",\"uuid\":\"u-dvm\",\"template_for_dispvms\":true" GUIVM) "%s}}",
-        (unsigned long long)p->generation, p->extra);
+        (unsigned long long)p->generation, p->work_tags, p->personal_uuid, p->remote_tags,
+        p->extra);
 
     assert_non_null(json);
     send_bytes(fd, "0\0", 2);

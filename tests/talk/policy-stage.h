@@ -15,11 +15,22 @@ struct policy_stage {
     int spawner; /* listener */
     uint64_t generation;
     const char *extra; /* more domains: ,"NAME":{…} */
+    const char *personal_uuid;
+    const char *work_tags, *remote_tags; /* "\"TAG\"" */
     size_t spawner_asked;
+    int handed; /* a listener that the daemon is handed by its supervisor; 0: none */
+    const char *handed_name;
+    const char *const *options; /* of the daemon, besides --root; NULL: none */
 };
 
 /* The daemon serves policy.sock; there is a generation page, and 30-user.policy with that text. */
 void policy_begin(struct policy_stage *p, const char *policy);
+void policy_begin_with(struct policy_stage *p, const char *policy, const char *const *options);
+/* The same in two steps; and once more. */
+void policy_prepare(struct policy_stage *p, const char *policy);
+void policy_start(struct policy_stage *p);
+void policy_stop(struct policy_stage *p);
+void policy_restart(struct policy_stage *p);
 /* It ends with exit code 0. */
 void policy_end(struct policy_stage *p);
 

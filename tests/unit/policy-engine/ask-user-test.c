@@ -106,26 +106,80 @@ static void an_answer_names_a_target_refuses_or_is_neither(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         size_t n = strlen(cases[i].text);
         char target[64];
+        uint64_t seconds = 5;
+        bool keep = true;
 
         assert_int_equal(ask_user_refused(cases[i].text, n), cases[i].refused);
-        assert_int_equal(ask_user_answer(cases[i].text, n, target, sizeof(target)),
+        assert_int_equal(ask_user_answer(cases[i].text, n, target, sizeof(target), &keep, &seconds),
                          cases[i].target != NULL);
         if (cases[i].target)
             assert_string_equal(target, cases[i].target);
+        assert_int_equal(keep, cases[i].target == NULL); /* untouched, or not to be kept */
     }
-    assert_false(ask_user_answer(NULL, 0, NULL, 0));
+    assert_false(ask_user_answer(NULL, 0, NULL, 0, NULL, NULL));
     assert_false(ask_user_refused(NULL, 0));
 }
 
 static void an_answer_with_a_nul_or_too_long_is_none(void **state)
 {
     char small[5];
+    uint64_t seconds;
+    bool keep;
 
     (void)state;
-    assert_false(ask_user_answer("allow:wo\0rk", 11, small, sizeof(small)));
-    assert_false(ask_user_answer("allow:12345", 11, small, sizeof(small)));
-    assert_true(ask_user_answer("allow:1234", 10, small, sizeof(small)));
+    assert_false(ask_user_answer("allow:wo\0rk", 11, small, sizeof(small), &keep, &seconds));
+    assert_false(ask_user_answer("allow:12345", 11, small, sizeof(small), &keep, &seconds));
+    assert_true(ask_user_answer("allow:1234", 10, small, sizeof(small), &keep, &seconds));
     assert_false(ask_user_refused("deny\0", 5));
+}
+
+static void an_answer_may_be_kept_for_a_time(void **state)
+{
+    static const struct {
+        const char *text;
+        bool ok, keep;
+        uint64_t seconds;
+    } cases[] = {
+        {"allow:work\nkeep=session\n", true, true, 0},
+        {"allow:work\nkeep=3600\n", true, true, 3600},
+        {"allow:work\nkeep=1", true, true, 1},
+        {"allow:work\nkeep=604800\n", true, true, 604800},
+        {"allow:work\nkeep=604801\n", false, false, 0},
+        {"allow:work\nkeep=0\n", false, false, 0},
+        {"allow:work\nkeep=-1\n", false, false, 0},
+        {"allow:work\nkeep=\n", false, false, 0},
+        {"allow:work\nkeep=always\n", false, false, 0},
+        {"allow:work\nkeep=1\n\n", false, false, 0},
+        {"allow:work\nkeep=1\nkeep=2\n", false, false, 0},
+        {"allow:work\n\n", false, false, 0},
+        {"allow:work\nsomething\n", false, false, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char target[64] = "";
+        uint64_t seconds = 7;
+        bool keep = false, ok = ask_user_answer(cases[i].text, strlen(cases[i].text), target,
+                                                sizeof(target), &keep, &seconds);
+
+        assert_int_equal(ok, cases[i].ok);
+        assert_int_equal(keep, cases[i].keep);
+        if (ok) {
+            assert_string_equal(target, "work");
+            assert_int_equal(seconds, cases[i].seconds);
+        }
+    }
+}
+
+static void a_notice_may_say_of_how_many_it_is_the_last(void **state)
+{
+    struct policy_question q = {.service = (char *)"a.B", .argument = (char *)"+"};
+    _cleanup_(freep) char *one = notify_user_json("deny", "work", &q, "dom0", 1);
+    _cleanup_(freep) char *many = notify_user_json("deny", "work", &q, "dom0", 12);
+
+    (void)state;
+    assert_null(strstr(one, "count"));
+    assert_non_null(strstr(many, "\"count\":12"));
 }
 
 int main(void)
@@ -136,6 +190,8 @@ int main(void)
         cmocka_unit_test(our_prompt_understands_our_question),
         cmocka_unit_test(an_answer_names_a_target_refuses_or_is_neither),
         cmocka_unit_test(an_answer_with_a_nul_or_too_long_is_none),
+        cmocka_unit_test(an_answer_may_be_kept_for_a_time),
+        cmocka_unit_test(a_notice_may_say_of_how_many_it_is_the_last),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,6 +135,80 @@ static void an_answer_is_in_the_words_of_the_socket(void **state)
     policy_domains_unref(d);
 }
 
+static struct policy *policy_of(const char *text)
+{
+    const char *dirs[] = {"/p", NULL};
+    struct policy_file file = {.path = "/p/1.policy", .content = text, .len = strlen(text)};
+    struct policy_source s = {.dirs = dirs, .files = &file, .n_files = 1, .files_only = true};
+    struct policy_error e = {0};
+    struct policy *p = NULL;
+
+    assert_int_equal(policy_load(&s, &p, &e), 0);
+    return p;
+}
+
+/* uuids; NULL: there is no such domain, "": it has none */
+static struct policy_domains *domains_of(const char *work, const char *mail)
+{
+    struct policy_domains *d = NULL;
+
+    assert_int_equal(policy_domains_new(1, &d), 0);
+    if (work)
+        assert_int_equal(policy_domains_add(d, &(struct policy_domain){.name = "work",
+                                                                       .uuid = *work ? work : NULL,
+                                                                       .guivm = "dom0"}),
+                         0);
+    if (mail)
+        assert_int_equal(
+            policy_domains_add(
+                d, &(struct policy_domain){.name = "mail", .uuid = *mail ? mail : NULL}),
+            0);
+    return d;
+}
+
+static void a_yes_is_for_what_was_asked_about(void **state)
+{
+    static const struct {
+        const char *policy, *work, *mail; /* by now */
+        int outcome;
+        enum policy_action action;
+    } cases[] = {
+        {"a * work mail ask\n", "1", "2", 0, POLICY_ASK},
+        {"a * work mail deny\n", "1", "2", 0, POLICY_DENY},
+        {"", "1", "2", 0, POLICY_DENY},
+        {"a * work mail allow\n", "1", "2", 0, POLICY_ALLOW},
+        {"a * work mail allow target=dom0\n", "1", "2", 0, POLICY_DENY},
+        {"a * work mail ask\n", "1", "3", RECHECK_E_ANOTHER, 0},
+        {"a * work mail ask\n", "3", "2", RECHECK_E_ANOTHER, 0},
+        {"a * work mail ask\n", "1", NULL, RECHECK_E_ANOTHER, 0},
+        {"a * work mail ask\n", "1", "", RECHECK_E_ANOTHER, 0},
+        {"a * work mail allow\n", NULL, "2", RECHECK_E_ANOTHER, 0},
+    };
+    struct policy_question q = {.source = (char *)"work",
+                                .target = (char *)"mail",
+                                .service = (char *)"a",
+                                .argument = (char *)"+",
+                                .requested_source = (char *)""};
+    struct policy_domains *before = domains_of("1", "2");
+    struct policy_verdict first = asked("mail");
+
+    (void)state;
+    first.source = "work";
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct policy_domains *now = domains_of(cases[i].work, cases[i].mail);
+        struct policy *p = policy_of(cases[i].policy);
+        struct policy_verdict v = {0};
+
+        assert_int_equal(policy_recheck(p, before, now, &q, &first, "mail", &v), cases[i].outcome);
+        if (!cases[i].outcome)
+            assert_int_equal(v.action, cases[i].action);
+        policy_verdict_deinit(&v);
+        policy_domains_unref(now);
+        policy_unref(p);
+    }
+    policy_domains_unref(before);
+}
+
 static void what_does_not_load_says_where(void **state)
 {
     char *dir = test_mkdir();
@@ -231,6 +305,7 @@ int main(void)
         cmocka_unit_test(the_assumed_choice_is_the_target_in_any_spelling_of_dom0),
         cmocka_unit_test(an_ask_is_settled_only_where_the_verdict_alone_is_wanted),
         cmocka_unit_test(an_answer_is_in_the_words_of_the_socket),
+        cmocka_unit_test(a_yes_is_for_what_was_asked_about),
         cmocka_unit_test(what_does_not_load_says_where),
         cmocka_unit_test(a_decision_is_one_line_of_the_log),
         cmocka_unit_test(a_long_argument_does_not_hide_the_verdict),

@@ -1,0 +1,117 @@
+/* qrexec-policy replay: what another policy would have said to the calls in the decision log. */
+#include "libqrexec/base/log.h"
+#include "policy-engine/log-read.h"
+#include "policy-engine/policy-cli.h"
+#include "policy-engine/shadow.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#define USAGE "replay LOG|- --policy DIR [--policy DIR]... [--legacy-dir DIR] [--domains FILE]"
+
+struct replay {
+    struct policy *policy;
+    struct policy_domains *domains;
+    uint64_t calls, flips;
+};
+
+/* Was the user asked, whatever came of it? */
+static bool was_asked(const struct log_record *r)
+{
+    return *r->asked || str_equal(r->reason, "user") || str_equal(r->reason, "bad-answer") ||
+           str_equal(r->reason, "no-guivm");
+}
+
+static bool is_same(const struct log_record *r, const struct policy_verdict *v)
+{
+    bool allowed = str_equal(r->verdict, "allow");
+
+    if (v->action == POLICY_ASK || was_asked(r))
+        return v->action == POLICY_ASK && was_asked(r);
+    if (v->action == POLICY_ALLOW)
+        return allowed && str_equal(r->final, v->target);
+    return !allowed;
+}
+
+static void print_flip(const struct log_record *r, const struct policy_verdict *v)
+{
+    _cleanup_(freep) char *now = shadow_verdict_text(v);
+
+    printf("%s %s %s%s %s -> %s: %s%s%s%s%s (%s) becomes %s\n", r->time, r->call_id, r->service,
+           r->argument, *r->requested_source ? r->requested_source : r->source,
+           *r->target ? r->target : "@default", was_asked(r) ? "ask, " : "", r->verdict,
+           *r->final ? " to " : "", r->final, *r->reason ? " for lack of it" : "",
+           *r->rule     ? r->rule
+           : *r->reason ? r->reason
+                        : "no rule",
+           now ? now : "?");
+}
+
+static int replay_one(void *user, const struct log_record *r)
+{
+    struct replay *rp = user;
+    struct policy_verdict v = {0};
+
+    if (r->repeats || !*r->service)
+        return 0;
+    rp->calls++;
+    if (policy_decide(rp->policy, rp->domains,
+                      &(struct policy_request){.service = r->service,
+                                               .argument = *r->argument ? r->argument : "+",
+                                               .source = r->source,
+                                               .target = r->target,
+                                               .requested_source = r->requested_source,
+                                               .just_evaluate = *r->evaluated_by},
+                      &v))
+        return -ENOMEM;
+    if (!is_same(r, &v)) {
+        rp->flips++;
+        print_flip(r, &v);
+    }
+    policy_verdict_deinit(&v);
+    return 0;
+}
+
+static int load(const struct cli *c, struct policy **ret)
+{
+    _cleanup_(policy_error_deinit) struct policy_error e = {0};
+    struct policy_source s = cli_source(c);
+    int r = policy_load(&s, ret, &e);
+
+    if (r > 0)
+        log_error("%s:%u: %s", e.file, e.line, e.text);
+    else if (r)
+        log_error("the policy cannot be read: %s", strerror(-r));
+    return r;
+}
+
+int cmd_replay(int argc, char **argv)
+{
+    _cleanup_(policy_domains_unrefp) struct policy_domains *d = NULL;
+    _cleanup_(policy_unrefp) struct policy *p = NULL;
+    struct log_filter all = {0};
+    struct log_check check;
+    struct replay rp = {0};
+    struct cli c = {0};
+    int r = cli_options(argc, argv, &c, USAGE);
+
+    if (r)
+        return r == CLI_END ? 0 : r;
+    if (argc - optind != 1) {
+        fprintf(stderr, "usage: qrexec-policy " USAGE "\n");
+        return 2;
+    }
+    if (load(&c, &p) || cli_domains(&c, &d))
+        return 2;
+    rp.policy = p;
+    rp.domains = d;
+    r = log_read(argv[optind], &all, replay_one, &rp, &check, stderr);
+    if (r) {
+        log_error("cannot read the decision log %s: %s", argv[optind], strerror(-r));
+        return 2;
+    }
+    printf("%" PRIu64 " calls, %" PRIu64 " would be decided otherwise\n", rp.calls, rp.flips);
+    return fflush(stdout) ? 2 : rp.flips ? 1 : 0;
+}
