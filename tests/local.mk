@@ -51,3 +51,4 @@ check-valgrind: $(check_PROGRAMS)
 	done
 .PHONY: check-valgrind
 CLEANFILES += $(check_PROGRAMS:=.valgrind)
+include tests/bench/policy.mk
