@@ -114,7 +114,6 @@ include policy-engine/tools.mk
 
 POLICY_STAGE = tests/talk/policy-stage.c tests/talk/policy-stage.h $(DAEMON_STAGE)
 POLICY_TALK_TESTS = tests/talk/policy-answers-test tests/talk/policy-ask-test
-POLICY_TALK_TESTS = tests/talk/policy-agent-test tests/talk/policy-answers-test tests/talk/policy-ask-test
 POLICY_TALK_TESTS += tests/talk/policy-life-test tests/talk/policy-reload-test
 tests_talk_policy_reload_test_SOURCES = tests/talk/policy-reload-test.c $(POLICY_STAGE)
 tests_talk_policy_reload_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)

@@ -8,4 +8,5 @@ bench-policy-socket: tests/bench/policy-socket$(EXEEXT) policy-engine/qrexec-pol
 	builddir='$(abs_top_builddir)' tests/bench/policy-socket
 bench-policy-oneshot: tests/bench/policy-socket$(EXEEXT) policy-engine/qrexec-policy-exec$(EXEEXT)
 	builddir='$(abs_top_builddir)' $(srcdir)/tests/bench/policy-oneshot
+BENCH_POLICY += bench-policy-socket bench-policy-oneshot
 .PHONY: bench-policy-socket bench-policy-oneshot
