@@ -8,6 +8,13 @@ noinst_LTLIBRARIES += %D%/lib/libpolicy.la
 	%D%/lib/load.c %D%/lib/match.c %D%/lib/match.h %D%/lib/names.c %D%/lib/names.h %D%/lib/policy.c \
 	%D%/lib/policy.h %D%/lib/regex.c %D%/lib/regex.h %D%/lib/rule-parse.c %D%/lib/rules.h \
 	%D%/lib/token.c %D%/lib/token.h
+# never files, and the analysis over classes of requests
+%C%_lib_libpolicy_la_SOURCES += \
+	%D%/lib/argument.c %D%/lib/argument.h %D%/lib/classes.c %D%/lib/classes.h %D%/lib/diff-align.c \
+	%D%/lib/diff-today.c %D%/lib/diff-worlds.c %D%/lib/diff.c %D%/lib/diff.h %D%/lib/never-check.c %D%/lib/never.c \
+	%D%/lib/never.h %D%/lib/reach-call.c %D%/lib/reach-confirm.c %D%/lib/reach-today.c %D%/lib/reach-worlds.c \
+	%D%/lib/reach.c %D%/lib/reach.h %D%/lib/search-choices.c %D%/lib/search-today.c %D%/lib/search-worlds.c \
+	%D%/lib/search.c %D%/lib/search.h %D%/lib/seen.c %D%/lib/seen.h %D%/lib/who-can.c %D%/lib/world.c %D%/lib/world.h
 %C%_lib_libpolicy_la_CFLAGS = $(AM_CFLAGS) $(PCRE2_CFLAGS)
 %C%_lib_libpolicy_la_LIBADD = $(PCRE2_LIBS)
 
@@ -34,6 +41,7 @@ CLEANFILES += %D%/libqrexec-policy.a %D%/policy-static.o
 
 bin_PROGRAMS += %D%/qrexec-policy
 %C%_qrexec_policy_SOURCES = \
+	%D%/analysis-cli.c %D%/analysis-cli.h %D%/cmd-diff.c %D%/cmd-reach.c %D%/cmd-who-can.c \
 	%D%/cmd-eval.c %D%/cmd-explain.c %D%/cmd-lint.c %D%/cmd-list.c %D%/domains-file.c %D%/domains-file.h \
 	%D%/policy-cli.h %D%/qrexec-policy.c %D%/system-info.c %D%/system-info.h %D%/system-info-scan.c %D%/system-info-scan.h
 %C%_qrexec_policy_SOURCES += %D%/cmd-kept.c %D%/cmd-log.c %D%/cmd-replay.c %D%/log-read.c %D%/log-read.h
@@ -96,7 +104,35 @@ POLICY_TESTS += tests/unit/policy-engine/lib/memory-test
 tests_unit_policy_engine_lib_memory_test_SOURCES = tests/unit/policy-engine/lib/memory-test.c $(POLICY_FIXTURE)
 tests_unit_policy_engine_lib_memory_test_LDADD = $(POLICY_TESTS_LDADD)
 tests_unit_policy_engine_lib_memory_test_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+POLICY_TESTS += tests/unit/policy-engine/lib/never-test
+tests_unit_policy_engine_lib_never_test_SOURCES = tests/unit/policy-engine/lib/never-test.c $(POLICY_FIXTURE)
+tests_unit_policy_engine_lib_never_test_LDADD = $(POLICY_TESTS_LDADD)
+POLICY_RANDOM = $(POLICY_FIXTURE) tests/unit/policy-engine/lib/small-worlds.h
+POLICY_TESTS += tests/unit/policy-engine/lib/who-can-random-test
+tests_unit_policy_engine_lib_who_can_random_test_SOURCES = tests/unit/policy-engine/lib/who-can-random-test.c $(POLICY_RANDOM)
+tests_unit_policy_engine_lib_who_can_random_test_LDADD = $(POLICY_TESTS_LDADD)
+POLICY_TESTS += tests/unit/policy-engine/lib/reach-random-test
+tests_unit_policy_engine_lib_reach_random_test_SOURCES = tests/unit/policy-engine/lib/reach-random-test.c $(POLICY_RANDOM)
+tests_unit_policy_engine_lib_reach_random_test_LDADD = $(POLICY_TESTS_LDADD)
+POLICY_TESTS += tests/unit/policy-engine/lib/diff-random-test
+tests_unit_policy_engine_lib_diff_random_test_SOURCES = tests/unit/policy-engine/lib/diff-random-test.c $(POLICY_RANDOM)
+tests_unit_policy_engine_lib_diff_random_test_LDADD = $(POLICY_TESTS_LDADD)
+POLICY_TESTS += tests/unit/policy-engine/lib/analysis-test
+tests_unit_policy_engine_lib_analysis_test_SOURCES = tests/unit/policy-engine/lib/analysis-test.c $(POLICY_FIXTURE)
+tests_unit_policy_engine_lib_analysis_test_LDADD = $(POLICY_TESTS_LDADD)
+POLICY_TESTS += tests/unit/policy-engine/lib/analysis-memory-test
+tests_unit_policy_engine_lib_analysis_memory_test_SOURCES = tests/unit/policy-engine/lib/analysis-memory-test.c $(POLICY_FIXTURE)
+tests_unit_policy_engine_lib_analysis_memory_test_LDADD = $(POLICY_TESTS_LDADD)
+tests_unit_policy_engine_lib_analysis_memory_test_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 check_PROGRAMS += $(POLICY_TESTS)
+TESTS += tests/unit/policy-engine/analysis-cli-test
+dist_check_SCRIPTS += tests/unit/policy-engine/analysis-cli-test
+
+# the analysis against brute force, for long: about an hour
+check-analysis: tests/unit/policy-engine/lib/who-can-random-test tests/unit/policy-engine/lib/reach-random-test \
+		tests/unit/policy-engine/lib/diff-random-test
+	@for t in $^; do RANDOM_POLICIES=$${RANDOM_POLICIES:-100000} ./$$t || exit 1; done
+.PHONY: check-analysis
 TESTS += $(POLICY_TESTS)
 dist_check_SCRIPTS += tests/unit/policy-engine/lib/installed-test
 TESTS += tests/unit/policy-engine/lib/installed-test

@@ -53,5 +53,8 @@ int cmd_list(int argc, char **argv);
 int cmd_kept(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
+int cmd_reach(int argc, char **argv);
+int cmd_who_can(int argc, char **argv);
 
 #endif

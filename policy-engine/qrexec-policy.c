@@ -31,6 +31,9 @@ static const struct command {
     {"log", cmd_log, "the decisions that were made, and whether their record is whole [ext]"},
     {"replay", cmd_replay, "what another policy would have said to the calls in the log [ext]"},
     {"kept", cmd_kept, "answers of the user that are kept for a time, and their end [ext]"},
+    {"diff", cmd_diff, "[ext] which requests two policies decide differently"},
+    {"reach", cmd_reach, "[ext] whether data can get from one domain to another, by any calls"},
+    {"who-can", cmd_who_can, "[ext] all that may call, in every world of domains"},
 };
 
 static const struct command names[] = {

@@ -69,6 +69,9 @@ void tell_reason(struct text *t, const struct policy_request *q, const struct po
     case POLICY_REASON_REGEX_LIMIT:
         text_addf(t, "the rule's expression took too long for this argument");
         break;
+    case POLICY_REASON_NEVER:
+        text_addf(t, "%s:%u says that this may never be", v->rule_file, v->rule_line);
+        break;
     }
 }
 

@@ -6,6 +6,7 @@
  * @dispvm: form, the lowest rule that names it; order of looking does not matter.
  */
 #include "policy-engine/lib/decide.h"
+#include "policy-engine/lib/never.h"
 
 /* Numbers of rules; NAME_NONE: none. */
 struct offers {
@@ -229,7 +230,9 @@ int ask_choices(struct match *m, const struct rule *rule, struct policy_verdict 
 {
     int r = rule->redirect == NAME_NONE ? many_choices(m, rule, v) : one_choice(m, rule, v);
 
-    if (r)
+    if (!r)
+        r = never_filter(m, v);
+    if (r || v->action == POLICY_DENY)
         return r;
     if (m->regex_limit) /* the rule that gave up might have taken choices away */
         policy_verdict_deny(v, POLICY_REASON_REGEX_LIMIT);

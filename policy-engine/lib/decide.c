@@ -4,6 +4,7 @@
  */
 #include "policy-engine/lib/decide.h"
 #include "policy-engine/lib/index.h"
+#include "policy-engine/lib/never.h"
 
 #include <stdio.h>
 
@@ -25,6 +26,7 @@ const char *policy_reason_text(enum policy_reason reason)
         [POLICY_REASON_BAD_ANSWER] = "bad-answer",
         [POLICY_REASON_NO_GUIVM] = "no-guivm",
         [POLICY_REASON_REGEX_LIMIT] = "regex-limit",
+        [POLICY_REASON_NEVER] = "never",
     };
 
     return texts[reason];
@@ -186,6 +188,8 @@ static int finish_allow(const struct match *m, const struct policy_request *q,
         policy_verdict_deny(v, POLICY_REASON_LOOPBACK);
         return 0;
     }
+    if (never_forbids(m, v->target, v->action == POLICY_ASK ? POLICY_ASK : POLICY_ALLOW, v))
+        return 0;
     v->action = POLICY_ALLOW;
     if (target->kind == TOKEN_ADMINVM) {
         v->target = "dom0";

@@ -8,6 +8,7 @@
 #include "policy-engine/lib/findings.h"
 #include "policy-engine/lib/index.h"
 #include "policy-engine/lib/lines.h"
+#include "policy-engine/lib/never.h"
 #include "policy-engine/lib/rules.h"
 
 #include <stdio.h>
@@ -27,6 +28,7 @@ struct loader {
     uint32_t top;                /* the file of a policy directory that is being read */
     size_t n_bytes;              /* of the contents */
     bool over;                   /* a limit was met: nothing more is read */
+    bool never;                  /* reading the never files, after all rules */
 };
 
 /* Where a file stands: what its lines are read for, and where its relative paths start. */
@@ -244,9 +246,9 @@ static int load_file(struct loader *l, const char *path, const char *base,
 
 /* ---- Directories ---- */
 
-static bool policy_name_counts(const char *name)
+static bool policy_name_counts(const struct loader *l, const char *name)
 {
-    return name[0] != '.' && span_ends(span_of(name), SPAN(".policy"));
+    return name[0] != '.' && span_ends(span_of(name), l->never ? SPAN(".never") : SPAN(".policy"));
 }
 
 static bool policy_name_is_good(const char *name)
@@ -314,7 +316,7 @@ static int load_dirs(struct loader *l, const char *const *dirs, const char *base
             r = -E2BIG;
             break;
         }
-        r = watch(l, dirs[n_dirs]);
+        r = l->never ? 0 : watch(l, dirs[n_dirs]);
         if (!r)
             r = files_list(l->source, dirs[n_dirs], &names[n_dirs]);
         if (r)
@@ -322,7 +324,7 @@ static int load_dirs(struct loader *l, const char *const *dirs, const char *base
         for (size_t i = 0; !r && i < names[n_dirs].n; i++) {
             const char *name = names[n_dirs].list[i];
 
-            if (!policy_name_counts(name) || is_in_one_of(name, names, n_dirs))
+            if (!policy_name_counts(l, name) || is_in_one_of(name, names, n_dirs))
                 continue;
             r = ARRAY_GROW(all, cap, n);
             if (!r)
@@ -513,6 +515,29 @@ static int load_rule(struct loader *l, const struct place *at, struct span words
     return r ? r : add_rule(l, at, &rule, line);
 }
 
+/* A never file holds lines of its own form, and no directives. */
+static int load_never_line(struct loader *l, const struct place *at, struct span line)
+{
+    _cleanup_(text_deinit) struct text why = {0};
+    struct policy *p = l->policy;
+    struct never never;
+    int r = never_parse(&p->names, line, &never, &why);
+
+    if (r == POLICY_E_INVALID)
+        return fail(l, at->file, at->line, &why);
+    if (!r)
+        r = names_add(&p->names, span_of(at->file), &never.file);
+    if (!r)
+        r = names_add(&p->names, line, &never.text);
+    if (!r)
+        r = ARRAY_GROW(p->nevers, p->nevers_cap, p->n_nevers);
+    if (r)
+        return r;
+    never.line = at->line;
+    p->nevers[p->n_nevers++] = never;
+    return 0;
+}
+
 static int load_line(struct loader *l, const struct place *at, struct span line)
 {
     _cleanup_(text_deinit) struct text translated = {0};
@@ -524,6 +549,8 @@ static int load_line(struct loader *l, const struct place *at, struct span line)
         return fail_here(l, at, bad, NULL);
     if (!line_first(line))
         return 0;
+    if (l->never)
+        return load_never_line(l, at, line);
     if (at->columns.three) {
         r = translate(line, &translated);
         if (r)
@@ -571,6 +598,9 @@ static int load(const struct policy_source *source, struct policy **ret,
     r = names_init(&p->names);
     if (!r)
         r = names_add(&p->names, span_of(last_dir(source)), &p->dir);
+    if (!r)
+        r = load_dirs(&l, source->dirs, NULL, NULL);
+    l.never = true;
     if (!r)
         r = load_dirs(&l, source->dirs, NULL, NULL);
     if (!r)

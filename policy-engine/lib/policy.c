@@ -26,6 +26,7 @@ void policy_unref(struct policy *p)
         free(p->contents[i].data);
     free(p->contents);
     index_deinit(p);
+    free(p->nevers);
     names_deinit(&p->names);
     free(p);
 }

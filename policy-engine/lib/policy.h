@@ -145,6 +145,7 @@ enum policy_reason {
     POLICY_REASON_BAD_ANSWER,  /* what came back from the prompt was not one of the choices */
     POLICY_REASON_NO_GUIVM,    /* an ask, and the source has no guivm to ask in */
     POLICY_REASON_REGEX_LIMIT, /* [ext] a ~REGEX ran into its limits */
+    POLICY_REASON_NEVER,       /* [ext] a never line has the last word; rule_file is its place */
 };
 /* "no-match" and so on: the word in logs and batch answers. */
 const char *policy_reason_text(enum policy_reason reason);
@@ -246,6 +247,128 @@ int policy_lint_services(const struct policy *p, const char *const *known, size_
 /* Every error of every file, where policy_load() stops at the first. */
 int policy_lint_errors(const struct policy_source *source, struct policy_findings *ret);
 void policy_findings_deinit(struct policy_findings *f);
+
+/*
+ * ---- Analysis over classes of requests [ext] ----
+ *
+ * Exact for every world, with domains, tags, services and arguments that do not exist yet: the
+ * answers hold for all requests, not for samples of them. With ~REGEX arguments it is approximate,
+ * and says so. `today` limits the worlds to that view; NULL: every world. What is found is shown by
+ * a request and the domains in which policy_decide() gives the verdict: it has been asked.
+ */
+
+#define POLICY_E_NEVER 3 /* a never line can be violated */
+
+/* NULL: any. Tokens as in the source and target columns; target is about the final one. */
+struct policy_goal {
+    const char *service, *argument; /* argument with its "+", or "*" */
+    const char *source, *target;
+    bool allow, ask; /* which verdicts count; an ask counts if it offers such a target */
+};
+
+/* Strings live as long as the call of the function that gets it. */
+struct policy_example {
+    enum policy_action action;               /* allow or ask */
+    uint32_t rule;                           /* for policy_get_rule() */
+    const char *source_class, *target_class; /* for people: which requests the rule decides so */
+    const char *service, *argument, *source, *target; /* one of them */
+    const char *final;                    /* where it ends, or the choice that is offered */
+    const struct policy_domains *domains; /* the smallest view in which it does */
+    bool approximate;                     /* a regex is among the rules of that service */
+};
+/* 0: go on; else the search ends and returns it. */
+typedef int(policy_example_fn)(void *data, const struct policy_example *e);
+
+/* What stands in the way of all that was looked for. */
+struct policy_closers {
+    uint32_t *rules; /* ascending, each once */
+    size_t n, cap;
+    bool no_rule;     /* some of the requests are decided by no rule at all */
+    bool approximate; /* regexes were tried with sample arguments only */
+};
+void policy_closers_deinit(struct policy_closers *c);
+
+/*
+ * All that may call so: fn is called for each rule and class of requests that it decides so. ret
+ * (may be NULL) is what closes the rest. 0, fn's result, POLICY_E_INVALID (a bad token in the
+ * question), -ENOMEM.
+ */
+int policy_who_can(const struct policy *p, const struct policy_domains *today,
+                   const struct policy_goal *q, policy_example_fn *fn, void *data,
+                   struct policy_closers *ret);
+
+struct policy_violation {
+    char *never_file, *rule_file;
+    unsigned never_line, rule_line;
+    enum policy_action action;
+    char *service, *argument, *source, *target, *final; /* the request that shows it */
+    struct policy_domains *domains;                     /* and where */
+    char *text;                                         /* all of that in a sentence */
+};
+void policy_violation_deinit(struct policy_violation *v);
+
+/*
+ * Whether the rules keep to the never lines by themselves: a policy for which they do not must not
+ * be put into force. 0; POLICY_E_NEVER and the first violation; -ENOMEM.
+ */
+int policy_check_never(const struct policy *p, const struct policy_domains *today,
+                       struct policy_violation *ret);
+
+#define POLICY_E_IMPOSSIBLE 5 /* no request, no chain */
+#define POLICY_E_TOO_MUCH   6 /* given up: not told either way */
+
+/* from and to: as a source and as a target; service and argument as in policy_goal, or NULL. */
+struct policy_reach_goal {
+    const char *from, *to;
+    const char *service, *argument;
+    bool ask; /* calls that the user is asked about count too */
+};
+
+/* One call. All strings are allocated. */
+struct policy_hop {
+    uint32_t rule;
+    enum policy_action action;
+    char *service, *argument, *source, *target, *final;
+};
+
+struct policy_chain {
+    struct policy_hop *hops;
+    size_t n;
+    struct policy_domains *domains; /* in which each of the calls has its verdict */
+    struct policy_closers closers;  /* where it is impossible */
+};
+void policy_chain_deinit(struct policy_chain *c);
+
+/*
+ * Whether data that callers send can get from one domain to another: by a call, or by several, of
+ * which each starts at the domain where the one before ended (after target=, the user's choice, the
+ * relay of a remote domain at hand), or at the disposable that it made. A disposable has its
+ * template's tags, those that mark its creator (dom0), and the type DispVM. What a service sends
+ * back to its caller is not counted. 0 and the shortest chain; POLICY_E_IMPOSSIBLE and the closers;
+ * POLICY_E_INVALID, POLICY_E_TOO_MUCH, -ENOMEM.
+ */
+int policy_reach(const struct policy *p, const struct policy_domains *today,
+                 const struct policy_reach_goal *goal, struct policy_chain *ret);
+
+/* Requests that two policies decide differently. Strings live as long as the call of fn. */
+struct policy_difference {
+    uint32_t rule_a, rule_b;                 /* which decide; POLICY_NO_RULE: none */
+    const char *source_class, *target_class; /* the class; the target as asked for */
+    const char *service, *argument, *source, *target;
+    const char *verdict_a, *verdict_b; /* "allow vault", "ask mail,vault", "deny policy" */
+    bool wider;                        /* b allows or asks what a does not */
+    const struct policy_domains *domains;
+    bool approximate;
+};
+typedef int(policy_difference_fn)(void *data, const struct policy_difference *d);
+
+/*
+ * The classes of requests whose verdict differs: by action, final target, choices, user or
+ * autostart; one for each pair of deciding rules, a wider one if there is. With `wider` only those.
+ * 0, fn's result, -ENOMEM.
+ */
+int policy_diff(const struct policy *a, const struct policy *b, const struct policy_domains *today,
+                bool wider, policy_difference_fn *fn, void *data);
 
 #ifdef __cplusplus
 }

@@ -34,6 +34,8 @@ struct content {
 };
 #define CONTENT_NONE UINT32_MAX /* an implicit rule: its text is empty */
 
+struct never;
+
 struct policy {
     unsigned refs;
     struct names names;
@@ -46,6 +48,8 @@ struct policy {
     struct bucket *buckets; /* index.h */
     size_t n_buckets;
     struct index index;
+    struct never *nevers; /* never.h */
+    size_t n_nevers, nevers_cap;
 };
 
 /* What a line is read for: the columns that an R4.0 file has from its name. */

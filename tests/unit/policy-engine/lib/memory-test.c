@@ -37,7 +37,8 @@ static const struct policy_file files[] = {
     FILE_OF("p/10-a.policy", "!include x\n!compat-4.0\na.B * work @anyvm ask default_target=mail\n"
                              "* * @anyvm @anyvm allow\n"),
     FILE_OF("p/x", "a.C * wrok @dispvm:dvm allow user=root\na.F * work far allow\n"),
-    FILE_OF("l/a.D+x", "$anyvm mail allow,user=x\n")};
+    FILE_OF("l/a.D+x", "$anyvm mail allow,user=x\n"),
+    FILE_OF("p/10-a.never", "a.C * work @dispvm:dvm\na.B * work mail\n")};
 static const struct policy_file broken[] = {FILE_OF("p/10-a.policy", "a.B * work mail permit\n")};
 
 static struct policy_domains *domains;

@@ -1,0 +1,232 @@
+/* The candidates of each pair of rules, in every world: see diff.h. */
+#include "policy-engine/lib/diff.h"
+
+struct rule_pair {
+    struct diff *diff;
+    uint32_t rules[2]; /* POLICY_NO_RULE */
+    bool same;         /* each other's counterpart */
+    struct rule_words words[2];
+    bool has[2]; /* false: decided by no rule of that policy */
+    struct need need;
+};
+
+static int try_spelled(struct diff *d, const struct shape *s)
+{
+    _cleanup_(text_deinit) struct text source = {0}, target = {0};
+    struct world w = {0};
+    int r = world_make(s, &d->search[0].fresh, &w);
+
+    if (r)
+        return r < 0 ? r : 0;
+    class_describe(&source, &s->source);
+    shape_describe_target(&target, s);
+    r = source.failed || target.failed
+            ? -ENOMEM
+            : diff_try(
+                  d, &(struct diff_trial){w.domains, w.source, w.target, source.data, target.data});
+    world_deinit(&w);
+    return r;
+}
+
+/* Running, halted, internal: what a rule or a choice may depend on, and not only in one way. */
+static int try_shape(struct diff *d, const struct shape *shape)
+{
+    struct shape s = *shape;
+    int r = try_spelled(d, &s);
+
+    s.halted = true;
+    if (!r)
+        r = try_spelled(d, &s);
+    s.halted = false;
+    s.internal = true;
+    return r ? r : try_spelled(d, &s);
+}
+
+static bool is_shown(const struct rule_pair *p)
+{
+    return seen_has(&p->diff->seen, mix(MIX_START, p->rules, sizeof(p->rules)));
+}
+
+/* The domains that a rule's own target= leads to, or a call for @dispvm, must be there. */
+static int try_endings(const struct rule_pair *p, const struct shape *base)
+{
+    int r = try_shape(p->diff, base);
+
+    for (size_t i = 0; !r && i < 2; i++) {
+        struct shape s = *base;
+        struct ending e;
+
+        if (!p->has[i] || p->words[i].action == POLICY_DENY)
+            continue;
+        if (p->words[i].redirect.kind == TOKEN_BAD ? shape_ending(&s, &e)
+                                                   : shape_redirect(&s, p->words[i].redirect, &e))
+            r = try_shape(p->diff, &s);
+    }
+    return r;
+}
+
+/* ---- Choices ---- */
+
+static bool lead(struct shape *s, enum leading how, struct word w)
+{
+    switch (how) {
+    case LEAD_DOMAIN:
+    case LEAD_DOM0: return class_require(&s->other, w);
+    case LEAD_DISPOSABLE: return class_require_disposable(&s->other, w);
+    case LEAD_ADMINVM: return w.kind == TOKEN_ADMINVM;
+    case LEAD_STANDARD:
+        return w.kind == TOKEN_ANY || w.kind == TOKEN_ANYVM || w.kind == TOKEN_DISPVM;
+    }
+    return false;
+}
+
+/* A choice that rule k of the one policy brings in, and rule l of the other (or none) keeps out. */
+static int try_choice(const struct rule_pair *p, const struct shape *base,
+                      const struct rule_words *k, const struct rule_words *l)
+{
+    struct need need = p->need;
+    int r = 0;
+
+    if (!need_add(&need, k->service, k->argument) ||
+        (l && !need_add(&need, l->service, l->argument)))
+        return 0;
+    for (size_t how = 0; !r && how < LEADINGS; how++) {
+        struct shape s = *base;
+        bool dom0 = how == LEAD_DOM0 || how == LEAD_ADMINVM;
+
+        s.has_other = how != LEAD_STANDARD;
+        s.has_standard |= how == LEAD_STANDARD;
+        s.other = (struct domain_class){.dom0 = dom0, .template = how == LEAD_DISPOSABLE};
+        if (!class_require(&s.source, k->source) || !lead(&s, (enum leading)how, k->leads) ||
+            (l && (!class_require(&s.source, l->source) || !lead(&s, (enum leading)how, l->leads))))
+            continue;
+        diff_choose(p->diff, &need, false);
+        r = try_shape(p->diff, &s);
+    }
+    return r;
+}
+
+/* Decided by an ask that offers what all rules bring in. */
+static bool offers(const struct rule_pair *p, size_t side)
+{
+    return p->has[side] && p->words[side].action == POLICY_ASK &&
+           p->words[side].redirect.kind == TOKEN_BAD;
+}
+
+/*
+ * Where the deciding rules are counterparts, a choice that an unchanged rule brings in can be kept
+ * out by a changed one only.
+ */
+static int try_keepers(const struct rule_pair *p, const struct shape *base, size_t side, uint32_t k)
+{
+    struct diff *d = p->diff;
+    const struct search *there = &d->search[!side];
+    const struct rule_words *by = &d->search[side].words[k];
+    bool changed = d->changed[side][k];
+    int r = 0;
+
+    if (by->action == POLICY_DENY || is_shown(p))
+        return 0;
+    if (changed || !p->same)
+        r = try_choice(p, base, by, NULL);
+    for (uint32_t l = 0; offers(p, !side) && !r && l < there->policy->n; l++)
+        if (there->words[l].action == POLICY_DENY && (changed || d->changed[!side][l]))
+            r = is_shown(p) ? 0 : try_choice(p, base, by, &there->words[l]);
+    return r;
+}
+
+static int try_choices(const struct rule_pair *p, const struct shape *base)
+{
+    int r = 0;
+
+    for (size_t side = 0; side < 2; side++)
+        for (uint32_t k = 0; offers(p, side) && !r && k < p->diff->search[side].policy->n; k++)
+            if (!p->diff->search[side].repeats[k])
+                r = try_keepers(p, base, side, k);
+    return r;
+}
+
+/* ---- Pairs ---- */
+
+/* With what the two rules want and no more, do they decide? If not, others always come first. */
+static int is_decided(const struct rule_pair *p, const struct shape *s)
+{
+    struct world w = {0};
+    int r = world_make(s, &p->diff->search[0].fresh, &w);
+
+    if (r)
+        return r < 0 ? r : 0;
+    r = diff_decides(
+        p->diff, &(struct diff_trial){.domains = w.domains, .source = w.source, .target = w.target},
+        p->rules);
+    world_deinit(&w);
+    return r;
+}
+
+static int try_asking(const struct rule_pair *p, bool dom0, enum asking asking)
+{
+    struct shape s = shape_start(dom0, asking);
+    int r;
+
+    for (size_t k = 0; k < 2; k++)
+        if (p->has[k] && (!class_require(&s.source, p->words[k].source) ||
+                          !shape_require_target(&s, p->words[k].target)))
+            return 0;
+    diff_choose(p->diff, &p->need, false);
+    r = is_decided(p, &s);
+    if (r <= 0)
+        return r;
+    r = p->same ? 0 : try_endings(p, &s);
+    return r ? r : try_choices(p, &s);
+}
+
+static int pair_up(struct diff *d, uint32_t a, uint32_t b)
+{
+    struct rule_pair p = {.diff = d, .rules = {a, b}};
+    bool deny = true;
+    int r = 0;
+
+    p.same = a != POLICY_NO_RULE && !d->changed[0][a] && d->counterpart[a] == b;
+    for (size_t i = 0; i < 2; i++) {
+        p.has[i] = p.rules[i] != POLICY_NO_RULE;
+        if (!p.has[i])
+            continue;
+        p.words[i] = d->search[i].words[p.rules[i]];
+        deny &= p.words[i].action == POLICY_DENY;
+        if (!need_add(&p.need, p.words[i].service, p.words[i].argument))
+            return 0;
+    }
+    for (size_t i = 0; !deny && !r && !is_shown(&p) && i < 2 * ASKINGS; i++)
+        r = try_asking(&p, i >= ASKINGS, (enum asking)(i % ASKINGS));
+    return r;
+}
+
+/* Some rule changed that could bring a choice in, or keep one out. */
+static bool any_changed(const struct diff *d)
+{
+    for (size_t side = 0; side < 2; side++)
+        for (size_t i = 0; i < d->search[side].policy->n; i++)
+            if (d->changed[side][i])
+                return true;
+    return false;
+}
+
+int diff_worlds(struct diff *d)
+{
+    const struct policy *a = d->search[0].policy, *b = d->search[1].policy;
+    int r = 0;
+
+    if (!any_changed(d))
+        return 0;
+    for (uint32_t i = 0; !r && i <= a->n; i++) {
+        uint32_t x = i < a->n ? i : POLICY_NO_RULE;
+        bool changed = i < a->n && d->changed[0][i];
+
+        for (uint32_t k = 0; !r && k <= b->n; k++)
+            if (changed || (k < b->n && d->changed[1][k]))
+                r = pair_up(d, x, k < b->n ? k : POLICY_NO_RULE);
+        if (!r && i < a->n && !changed && a->rules[i].action == POLICY_ASK)
+            r = pair_up(d, i, d->counterpart[i]);
+    }
+    return r;
+}
