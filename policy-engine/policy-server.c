@@ -336,7 +336,7 @@ static void on_live(struct policy_watch *w, bool said_now)
     struct policy_server *s = container_of(w, struct policy_server, live);
 
     load_kept(s);
-    s->untold = (s->untold || said_now) && !w->policy;
+    s->untold = (s->untold || said_now) && w->trouble;
     account_tell_broken(s);
 }
 

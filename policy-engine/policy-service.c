@@ -44,6 +44,22 @@ static struct policy_source source_of(const struct policy_files *f, const char *
                                   .n_files = keeps ? 1 : 0};
 }
 
+/* Whether the never lines hold in every world; takes the policy where they do not. */
+static int check_never(struct policy **p, char **reterr)
+{
+    struct policy_violation v = {0};
+    int r = policy_check_never(*p, NULL, &v);
+
+    if (r)
+        policy_unrefp(p);
+    if (r > 0)
+        *reterr = take(v.text);
+    else if (r)
+        *reterr = format_new("its never lines cannot be checked: %s", strerror(-r));
+    policy_violation_deinit(&v);
+    return r;
+}
+
 int policy_files_load(const struct policy_files *f, struct policy **ret, char **reterr)
 {
     _cleanup_(policy_error_deinit) struct policy_error e = {0};
@@ -51,8 +67,15 @@ int policy_files_load(const struct policy_files *f, struct policy **ret, char **
     char kept[PATH_SIZE];
     struct policy_file without = {.path = policy_files_kept(f, kept) ? NULL : kept};
     struct policy_source s = source_of(f, dirs, &without);
-    int r = policy_load(&s, ret, &e);
+    struct policy *p = NULL;
+    int r = policy_load(&s, &p, &e);
 
+    if (!r) {
+        r = check_never(&p, reterr);
+        if (!r)
+            *ret = p;
+        return r;
+    }
     if (r > 0)
         *reterr = e.line ? format_new("%s:%u: %s", e.file, e.line, e.text)
                          : format_new("%s: %s", e.file, e.text);

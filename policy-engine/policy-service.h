@@ -19,7 +19,10 @@ struct policy_files {
 
 /* The default places, where no option named others. 0 or -ENAMETOOLONG. */
 int policy_files_init(struct policy_files *f);
-/* 0; else nonzero and *reterr says what is wrong: "FILE:LINE: TEXT", allocated, NULL: no memory. */
+/*
+ * 0; else nonzero and *reterr says what is wrong: "FILE:LINE: TEXT", allocated, NULL: no memory.
+ * POLICY_E_NEVER: it loads, but a request could violate one of its never lines [ext].
+ */
 int policy_files_load(const struct policy_files *f, struct policy **ret, char **reterr);
 /* Of the default directories: the file of kept answers, which the policy is loaded without. */
 int policy_files_kept(const struct policy_files *f, char buf[static 4096]);

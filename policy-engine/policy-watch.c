@@ -170,15 +170,20 @@ static void drain(struct policy_watch *w)
 /* True: the trouble is another than the one told last. */
 static bool say(struct policy_watch *w)
 {
+    bool fine = w->policy && !w->trouble;
     const char *trouble = w->trouble ? w->trouble : "no memory";
 
-    if (w->policy)
+    if (fine)
         free(take(w->said));
-    if (w->policy || (w->said && str_equal(w->said, trouble)))
+    if (fine || (w->said && str_equal(w->said, trouble)))
         return false;
     free(w->said);
     w->said = strdup(trouble);
-    log_error("%s does not load, so %s until this is mended: %s", w->what, w->so, trouble);
+    if (w->policy)
+        log_error("%s is not taken over, and the old one stays in force until this is mended: %s",
+                  w->what, trouble);
+    else
+        log_error("%s does not load, so %s until this is mended: %s", w->what, w->so, trouble);
     return true;
 }
 
@@ -192,8 +197,11 @@ static int load_once(struct policy_watch *w, struct policy **ret, char **reterr)
     return r ? r : policy_files_load(w->files, ret, reterr);
 }
 
-static void swap(struct policy_watch *w, struct policy *p, char *trouble)
+/* A policy that violates a never line leaves the old one in force, if there is one. */
+static void swap(struct policy_watch *w, int r, struct policy *p, char *trouble)
 {
+    if (r == POLICY_E_NEVER && w->policy)
+        p = policy_ref(w->policy);
     policy_unref(w->policy);
     free(w->trouble);
     w->policy = p;
@@ -218,13 +226,13 @@ static int load(struct policy_watch *w)
         r = load_once(w, &p, &trouble);
         drain(w);
         if (!w->stale || r < 0) {
-            swap(w, p, trouble);
+            swap(w, r, p, trouble);
             continue;
         }
         policy_unref(p);
         free(trouble);
         if (i == TRIES_MOST - 1 && !w->policy)
-            swap(w, NULL, strdup("its files do not stop changing"));
+            swap(w, r, NULL, strdup("its files do not stop changing"));
     }
     if (r < 0)
         w->stale = true;

@@ -7,7 +7,8 @@
  * and a change that comes while files are read makes them be read again: what is in force was on
  * disk as a whole at one moment. It is swapped whole; who holds the old one keeps it.
  *
- * A policy that does not load is none (deny everything) and is said once, until another error.
+ * A policy that does not load is none (deny everything); one that violates a never line [ext] is
+ * not taken over, and the old one stays. Either is said once, until another error.
  */
 #ifndef QREXEC_POLICY_WATCH_H
 #define QREXEC_POLICY_WATCH_H
@@ -19,7 +20,7 @@ struct policy_watch {
     const struct policy_files *files;
     const char *what, *so; /* for messages: "the policy", and what it means that there is none */
     struct policy *policy; /* NULL: it does not load */
-    char *trouble;         /* why: "FILE:LINE: TEXT"; NULL without memory */
+    char *trouble;         /* why that, or why it is still the old one: "FILE:LINE: TEXT" */
     char *said;            /* the trouble that was told last */
     /* After a load; said_now: it failed, in a way that was not told before. */
     void (*on_load)(struct policy_watch *w, bool said_now);

@@ -206,6 +206,15 @@ static int lint_rule(struct lint *l, const struct rule *r)
     return e ? e : lint_wide(l, r);
 }
 
+/* The rule by which a never line can be violated. */
+static int lint_never(struct lint *l)
+{
+    _cleanup_(policy_violation_deinit) struct policy_violation v = {0};
+    int e = policy_check_never(l->policy, NULL, &v);
+
+    return e > 0 ? findings_add(&l->findings, v.rule_file, v.rule_line, v.text) : e;
+}
+
 int policy_lint(const struct policy *p, const struct policy_domains *d, struct policy_findings *ret)
 {
     struct lint l = {.policy = p, .domains = d};
@@ -215,6 +224,8 @@ int policy_lint(const struct policy *p, const struct policy_domains *d, struct p
         e = lint_rule(&l, &p->rules[i]);
     if (!e)
         e = lint_ask(&l);
+    if (!e)
+        e = lint_never(&l);
     if (!e && d)
         e = lint_network(&l);
     text_deinit(&l.text);

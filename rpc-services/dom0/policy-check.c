@@ -102,6 +102,20 @@ static int load(const struct policy_source *source, struct policy **ret,
     return r;
 }
 
+/* The daemon would not take it over. */
+static int check_never(const struct policy *p, char reterr[static ADMIN_TEXT_MAX])
+{
+    struct policy_violation v = {0};
+    int r = policy_check_never(p, NULL, &v);
+
+    if (r > 0)
+        r = admin_fail(reterr, ADMIN_E_SYNTAX, "%s", v.text);
+    else if (r)
+        r = admin_fail(reterr, r, "cannot check the never lines: %s", strerror(-r));
+    policy_violation_deinit(&v);
+    return r;
+}
+
 int policy_check(const struct policy_store *s, const char *path, const struct entry *e,
                  const char *content, size_t len, char reterr[static ADMIN_TEXT_MAX])
 {
@@ -112,7 +126,8 @@ int policy_check(const struct policy_store *s, const char *path, const struct en
     if (r)
         return admin_fail(reterr, r, "cannot check the policy with %s changed: %s", path,
                           strerror(-r));
-    return load(&c.source, &p, reterr);
+    r = load(&c.source, &p, reterr);
+    return r ? r : check_never(p, reterr);
 }
 
 static int append_name(const struct policy_store *s, const char *file, struct buf *ret)

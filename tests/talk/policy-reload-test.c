@@ -74,6 +74,32 @@ static void a_hangup_signal_loads_again(void **state)
     policy_end(&p);
 }
 
+static void a_policy_that_violates_a_never_line_is_not_taken_over(void **state)
+{
+    static const char never[] = "/etc/qubes/policy.d/vault.never";
+    struct policy_stage p;
+
+    (void)state;
+    policy_begin(&p, "a.B * work personal allow\n");
+    policy_file(&p, never, "a.B * @anyvm vault\n");
+    expect_answer(&p, CALL, ALLOWED);
+    policy_file(&p, USER_POLICY, "a.B * work @anyvm allow\n");
+    expect_answer(&p, REQUEST("work", "vault", "a.B"), DENY); /* by the old one */
+    expect_answer(&p, CALL, ALLOWED);
+    assert_int_equal(logged(&p, "the old one stays in force"), 1);
+    assert_int_equal(logged(&p, "vault.never:1: never, and yet "), 1);
+    policy_file(&p, USER_POLICY, "a.B * work vault deny\na.B * work @anyvm deny\n");
+    expect_answer(&p, CALL, DENY); /* mended */
+    policy_file(&p, USER_POLICY, "a.B * work vault allow\n");
+    expect_answer(&p, CALL, DENY);
+    assert_int_equal(logged(&p, "the old one stays in force"), 2);
+    policy_file(&p, never, "# nothing\n");
+    expect_answer(
+        &p, REQUEST("work", "vault", "a.B"),
+        "result=allow\nuser=DEFAULT\ntarget=vault\nautostart=True\nrequested_target=vault\n");
+    policy_end(&p);
+}
+
 /* Four writers flip whole policies by rename, each between two of its own, over one file. */
 static pid_t start_flipping(struct policy_stage *p, int writer)
 {
@@ -200,6 +226,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_directory_above_that_is_replaced_is_followed),
         cmocka_unit_test(a_hangup_signal_loads_again),
+        cmocka_unit_test(a_policy_that_violates_a_never_line_is_not_taken_over),
         cmocka_unit_test(each_answer_is_of_one_whole_policy),
         cmocka_unit_test(files_of_different_moments_make_no_policy),
     };

@@ -231,6 +231,26 @@ static void what_does_not_load_says_where(void **state)
     test_rmdir(dir);
 }
 
+static void what_violates_a_never_line_says_how(void **state)
+{
+    char *dir = test_mkdir();
+    _cleanup_(freep) char *file = format_new("%s/10-a.policy", dir);
+    _cleanup_(freep) char *never = format_new("%s/10-a.never", dir);
+    _cleanup_(freep) char *want =
+        format_new("%s:1: never, and yet %s:1 allows a from ", never, file);
+    _cleanup_(freep) char *error = NULL;
+    struct policy_files f = {.dirs = {dir}, .n_dirs = 1};
+    struct policy *p = NULL;
+
+    (void)state;
+    assert_int_equal(file_replace(file, "a * * * allow\n", 14, 0600), 0);
+    assert_int_equal(file_replace(never, "a * * vault\n", 12, 0600), 0);
+    assert_int_equal(policy_files_load(&f, &p, &error), POLICY_E_NEVER);
+    assert_null(p);
+    assert_int_equal(strncmp(error, want, strlen(want) - strlen(" from ")), 0);
+    test_rmdir(dir);
+}
+
 /* What a function writes to the log, which is stderr here. */
 static char *logged(void (*fn)(void))
 {
@@ -307,6 +327,7 @@ int main(void)
         cmocka_unit_test(an_answer_is_in_the_words_of_the_socket),
         cmocka_unit_test(a_yes_is_for_what_was_asked_about),
         cmocka_unit_test(what_does_not_load_says_where),
+        cmocka_unit_test(what_violates_a_never_line_says_how),
         cmocka_unit_test(a_decision_is_one_line_of_the_log),
         cmocka_unit_test(a_long_argument_does_not_hide_the_verdict),
     };

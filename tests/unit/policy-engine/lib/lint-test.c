@@ -288,6 +288,21 @@ static void all_errors_of_all_files_are_found(void **state)
     policy_findings_deinit(&f);
 }
 
+static void a_rule_that_violates_a_never_line_is_found(void **state)
+{
+    static const char rules[] = "a.B * work mail allow\na.B * @anyvm @anyvm allow\n";
+    static const char never[] = "a.B * @anyvm vault\n";
+    const struct policy_file files[] = {
+        {.path = "p/1.policy", .content = rules, .len = strlen(rules)},
+        {.path = "p/1.never", .content = never, .len = strlen(never)}};
+    struct policy_findings f = lint_files(files, 2, true);
+
+    (void)state;
+    assert_non_null(find(&f, 2, "p/1.never:1: never, and yet p/1.policy:2 allows a.B"));
+    assert_null(find(&f, 1, "never"));
+    policy_findings_deinit(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +320,7 @@ int main(void)
         cmocka_unit_test(a_misspelt_service_is_found),
         cmocka_unit_test(only_shipped_files_make_a_service_known),
         cmocka_unit_test(all_errors_of_all_files_are_found),
+        cmocka_unit_test(a_rule_that_violates_a_never_line_is_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

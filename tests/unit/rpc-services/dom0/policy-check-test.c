@@ -36,6 +36,16 @@ static void a_change_is_seen_before_it_is_made(void **state)
     fixture_expect(f, "policy.d/a.policy", "a.B * work mail allow\n");
 }
 
+static void what_violates_a_never_line_is_no_change(void **state)
+{
+    struct fixture *f = *state;
+
+    fixture_write(f, "policy.d/vault.never", "a.B * @anyvm vault\n");
+    assert_int_equal(check(f, "policy.d/a.policy", "a.B * work vault deny\n"), 0);
+    assert_int_equal(check(f, "policy.d/a.policy", "a.B * work @anyvm allow\n"), ADMIN_E_SYNTAX);
+    assert_non_null(strstr(f->why, "vault.never:1: never, and yet "));
+}
+
 static void a_bad_name_breaks_it_as_a_whole(void **state)
 {
     struct fixture *f = *state;
@@ -227,6 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_change_is_seen_before_it_is_made),
+        TEST(what_violates_a_never_line_is_no_change),
         TEST(a_bad_name_breaks_it_as_a_whole),
         TEST(an_error_elsewhere_counts),
         TEST(run_does_not_hide_what_is_checked),
