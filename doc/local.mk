@@ -1,5 +1,5 @@
 # manual pages, and what each process may do
-dist_man_MANS += %D%/qrexec-policy.5
+dist_man_MANS += %D%/policy.d.5
 dist_man_MANS += %D%/qubes-policy.1 %D%/qubes-policy-editor.1
 dist_man_MANS += %D%/qrexec-legacy-convert.1 %D%/qrexec-policy.1 %D%/qrexec-policy-graph.1 %D%/qubes-policy-lint.1
 dist_man_MANS += %D%/qrexec-policy-agent.1
