@@ -101,7 +101,7 @@ POLICY_TESTS += tests/unit/policy-engine/lib/load-rules-test
 tests_unit_policy_engine_lib_load_rules_test_SOURCES = tests/unit/policy-engine/lib/load-rules-test.c $(POLICY_FIXTURE)
 tests_unit_policy_engine_lib_load_rules_test_LDADD = $(POLICY_TESTS_LDADD)
 POLICY_TESTS += tests/unit/policy-engine/lib/memory-test
-tests_unit_policy_engine_lib_memory_test_SOURCES = tests/unit/policy-engine/lib/memory-test.c $(POLICY_FIXTURE)
+tests_unit_policy_engine_lib_memory_test_SOURCES = tests/unit/policy-engine/lib/memory-test.c tests/unit/allocations.h $(POLICY_FIXTURE)
 tests_unit_policy_engine_lib_memory_test_LDADD = $(POLICY_TESTS_LDADD)
 tests_unit_policy_engine_lib_memory_test_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 POLICY_TESTS += tests/unit/policy-engine/lib/never-test
@@ -121,7 +121,7 @@ POLICY_TESTS += tests/unit/policy-engine/lib/analysis-test
 tests_unit_policy_engine_lib_analysis_test_SOURCES = tests/unit/policy-engine/lib/analysis-test.c $(POLICY_FIXTURE)
 tests_unit_policy_engine_lib_analysis_test_LDADD = $(POLICY_TESTS_LDADD)
 POLICY_TESTS += tests/unit/policy-engine/lib/analysis-memory-test
-tests_unit_policy_engine_lib_analysis_memory_test_SOURCES = tests/unit/policy-engine/lib/analysis-memory-test.c $(POLICY_FIXTURE)
+tests_unit_policy_engine_lib_analysis_memory_test_SOURCES = tests/unit/policy-engine/lib/analysis-memory-test.c tests/unit/allocations.h $(POLICY_FIXTURE)
 tests_unit_policy_engine_lib_analysis_memory_test_LDADD = $(POLICY_TESTS_LDADD)
 tests_unit_policy_engine_lib_analysis_memory_test_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 check_PROGRAMS += $(POLICY_TESTS)

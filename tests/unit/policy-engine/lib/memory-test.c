@@ -2,36 +2,8 @@
  * Every allocation of loading, deciding, explaining and linting fails once: no crash, no leak (a
  * leak checker's run tells), -ENOMEM comes out, and the next attempt succeeds.
  */
+#include "tests/unit/allocations.h"
 #include "tests/unit/policy-engine/lib/fixture.h"
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-static size_t left; /* allocations that succeed; 0: all do */
-
-static bool fails(void)
-{
-    return left && --left == 0;
-}
-
-void *__wrap_malloc(size_t n)
-{
-    return fails() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t n)
-{
-    return fails() ? NULL : __real_realloc(p, n);
-}
 
 static const struct policy_file files[] = {
     FILE_OF("p/10-a.policy", "!include x\n!compat-4.0\na.B * work @anyvm ask default_target=mail\n"
