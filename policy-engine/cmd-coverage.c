@@ -6,7 +6,7 @@
 #include "libqrexec/base/util.h"
 #include "policy-engine/coverage.h"
 #include "policy-engine/expectations.h"
-#include "policy-engine/logged-decisions.h"
+#include "policy-engine/log-read.h"
 #include "policy-engine/policy-cli.h"
 
 #include <inttypes.h>
@@ -81,10 +81,10 @@ static int run_tests(struct job *job, const char *path, char **reterr)
 }
 
 /* Was it made under a policy of which it is known that it is not this one? */
-static bool is_of_another(const struct job *job, const struct logged_decision *record)
+static bool is_of_another(const struct job *job, const struct log_record *record)
 {
-    return record->policy && !str_equal(record->policy, job->signature) && record->service &&
-           record->source;
+    return *record->policy && !str_equal(record->policy, job->signature) && *record->service &&
+           *record->source;
 }
 
 static bool has_domains(struct job *job)
@@ -98,32 +98,33 @@ static bool has_domains(struct job *job)
 }
 
 /* Lines have moved since: the call is decided again, by this policy. 0 or -ENOMEM. */
-static int replay(struct job *job, const struct logged_decision *record)
+static int replay(struct job *job, const struct log_record *record)
 {
     struct policy_request q = {.service = record->service,
-                               .argument = record->argument,
+                               .argument = *record->argument ? record->argument : "+",
                                .source = record->source,
                                .target = record->target,
-                               .requested_source = record->requested_source};
+                               .requested_source = record->requested_source,
+                               .just_evaluate = *record->evaluated_by};
     struct policy_verdict v = {0};
     int r = policy_decide(job->coverage.policy, job->domains, &q, &v);
 
     if (r)
         return r;
-    coverage_add_call_of(&job->coverage, v.rule, record->time);
+    coverage_add_call_of(&job->coverage, v.rule, record->seconds);
     policy_verdict_deinit(&v);
     return 0;
 }
 
-static int on_record(void *user, const struct logged_decision *record)
+static int on_record(void *user, const struct log_record *record)
 {
     struct job *job = user;
 
     if (is_of_another(job, record) && has_domains(job))
         return replay(job, record);
     /* a call that no rule decided says "-" or nothing */
-    if (record->rule && strchr(record->rule, ':') &&
-        !coverage_add_call(&job->coverage, record->rule, record->time))
+    if (strchr(record->rule, ':') &&
+        !coverage_add_call(&job->coverage, record->rule, record->seconds))
         job->strangers++;
     return 0;
 }
@@ -131,11 +132,21 @@ static int on_record(void *user, const struct logged_decision *record)
 /* 0 or 2. */
 static int told(const char *path, int r, const char *error)
 {
-    if (r > 0)
+    if (r > 0 && error)
         log_error("%s", error);
     if (r < 0)
         log_error("cannot read %s: %s", path, strerror(-r));
     return r ? 2 : 0;
+}
+
+static int read_log(struct job *job, const char *path)
+{
+    struct log_check check;
+    int r = log_read(path, &(struct log_reader){.fn = on_record, .user = job, .complain = stderr},
+                     &check);
+
+    /* a line that is no record may be the one use of a rule */
+    return r ? told(path, r, NULL) : check.lines_bad ? 2 : 0;
 }
 
 static int collect(struct job *job)
@@ -148,12 +159,8 @@ static int collect(struct job *job)
         r = run_tests(job, job->tests[i], &error);
         r = told(job->tests[i], r, error);
     }
-    for (size_t i = 0; !r && i < job->n_logs; i++) {
-        _cleanup_(freep) char *error = NULL;
-
-        r = logged_decisions_read(job->logs[i], on_record, job, &error);
-        r = told(job->logs[i], r, error);
-    }
+    for (size_t i = 0; !r && i < job->n_logs; i++)
+        r = read_log(job, job->logs[i]);
     if (job->strangers)
         log_warning("records that are not counted, as this policy has no such rule: %zu",
                     job->strangers);

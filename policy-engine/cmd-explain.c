@@ -5,7 +5,7 @@
 #include "libqrexec/base/log.h"
 #include "libqrexec/base/paths.h"
 #include "libqrexec/base/util.h"
-#include "policy-engine/logged-decisions.h"
+#include "policy-engine/log-read.h"
 #include "policy-engine/policy-cli.h"
 
 #include <errno.h>
@@ -17,14 +17,6 @@
     "SERVICE[+ARGUMENT]\n"                                                                         \
     "       qrexec-policy explain [...] [--log FILE] CALL-ID\n"                                    \
     "exit code 0: allowed; 1: denied, or asked about; 2: it cannot be told"
-
-/* A call of the log. */
-struct logged {
-    const char *id;
-    char *service, *argument, *source, *target, *requested_source, *verdict, *reason, *rule;
-    int64_t time;
-    bool found;
-};
 
 static int explain(const struct cli *c, const struct policy_request *q)
 {
@@ -55,76 +47,58 @@ static int explain(const struct cli *c, const struct policy_request *q)
 
 /* ---- By the call's id ---- */
 
-static void logged_deinit(struct logged *l)
-{
-    char *const strings[] = {l->service,          l->argument, l->source, l->target,
-                             l->requested_source, l->verdict,  l->reason, l->rule};
+#define EXPLAINED 1 /* with the exit code added, what ends the reading of the log */
 
-    for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
-        free(strings[i]);
-    *l = (struct logged){.id = l->id};
-}
-
-static bool copy(char **to, const char *from)
-{
-    *to = from ? strdup(from) : NULL;
-    return !from || *to;
-}
-
-/* Ids are not used twice; if one were, its last record is meant. */
-static int on_record(void *user, const struct logged_decision *r)
-{
-    struct logged *l = user;
-
-    if (!r->call_id || !str_equal(r->call_id, l->id))
-        return 0;
-    logged_deinit(l);
-    l->found = true;
-    l->time = r->time;
-    return copy(&l->service, r->service) && copy(&l->argument, r->argument) &&
-                   copy(&l->source, r->source) && copy(&l->target, r->target) &&
-                   copy(&l->requested_source, r->requested_source) &&
-                   copy(&l->verdict, r->verdict) && copy(&l->reason, r->reason) &&
-                   copy(&l->rule, r->rule)
-               ? 0
-               : -ENOMEM;
-}
-
-static void print_logged(const struct logged *l)
+static void print_logged(const struct log_record *r)
 {
     char date[64] = "at a time that the log does not tell";
-    time_t t = (time_t)l->time;
+    time_t t = (time_t)r->seconds;
     struct tm tm;
 
-    if (l->time != LOGGED_TIME_NONE && gmtime_r(&t, &tm))
+    if (r->seconds != LOG_TIME_NONE && gmtime_r(&t, &tm))
         (void)strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S UTC", &tm);
-    printf("Call %s, %s: %s", l->id, date, l->verdict ? l->verdict : "no verdict");
-    if (l->reason)
-        printf(" (%s)", l->reason);
-    printf("%s%s.\nWith the policy and the domains of now:\n", l->rule ? ", by " : "",
-           l->rule ? l->rule : "");
+    printf("Call %s, %s: %s", r->call_id, date, *r->verdict ? r->verdict : "no verdict");
+    if (*r->reason)
+        printf(" (%s)", r->reason);
+    if (*r->asked)
+        printf(", answered by %s", r->asked);
+    printf("%s%s.\nWith the policy and the domains of now:\n", *r->rule ? ", by " : "", r->rule);
 }
 
-static int explain_call(const struct cli *c, const char *path, const char *id)
+static int on_record(void *user, const struct log_record *r)
 {
-    _cleanup_(logged_deinit) struct logged l = {.id = id};
-    _cleanup_(freep) char *error = NULL;
-    int r = logged_decisions_read(path, on_record, &l, &error);
+    const struct cli *c = user;
 
-    if (r) {
-        log_error("%s%s%s", error ? error : path, r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
-        return 2;
-    }
-    if (!l.found || !l.service || !l.source) {
+    if (!*r->service || !*r->source)
+        return 0;
+    print_logged(r);
+    return EXPLAINED + explain(c, &(struct policy_request){
+                                      .service = r->service,
+                                      .argument = *r->argument ? r->argument : "+",
+                                      .source = r->source,
+                                      .target = r->target,
+                                      .requested_source = r->requested_source,
+                                      .just_evaluate = *r->evaluated_by,
+                                  });
+}
+
+static int explain_call(struct cli *c, const char *path, const char *id)
+{
+    struct log_check check;
+    int r = log_read(path,
+                     &(struct log_reader){.filter = &(struct log_filter){.call_id = id},
+                                          .fn = on_record,
+                                          .user = c,
+                                          .complain = stderr},
+                     &check);
+
+    if (r >= EXPLAINED)
+        return r - EXPLAINED;
+    if (r)
+        log_error("%s: %s", path, strerror(-r));
+    else
         log_error("%s knows no call %s (qrexec-policy log lists them)", path, id);
-        return 2;
-    }
-    print_logged(&l);
-    return explain(c, &(struct policy_request){.service = l.service,
-                                               .argument = l.argument,
-                                               .source = l.source,
-                                               .target = l.target,
-                                               .requested_source = l.requested_source});
+    return 2;
 }
 
 static bool take_option(void *user, int o, const char *value)
@@ -149,7 +123,7 @@ int cmd_explain(int argc, char **argv)
         fprintf(stderr, "usage: qrexec-policy " USAGE "\n");
         return 2;
     }
-    if (!r && !log && path_get(path, "%s", LOGGED_DECISIONS_PATH))
+    if (!r && !log && log_default_path(path))
         return 2;
     if (r)
         return r;

@@ -151,8 +151,13 @@ int cmd_log(int argc, char **argv)
         return 2;
     if (!o.path)
         o.path = path;
-    r = log_read(o.path, &o.filter, o.verify ? NULL : print_record, &o, &check,
-                 o.verify ? stdout : stderr);
+    r = log_read(o.path,
+                 &(struct log_reader){.filter = &o.filter,
+                                      .fn = o.verify ? NULL : print_record,
+                                      .user = &o,
+                                      .complain = o.verify ? stdout : stderr,
+                                      .verify = true},
+                 &check);
     if (r < 0)
         log_error("cannot read the decision log %s: %s", o.path, strerror(-r));
     if (r)

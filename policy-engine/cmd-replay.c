@@ -91,7 +91,6 @@ int cmd_replay(int argc, char **argv)
 {
     _cleanup_(policy_domains_unrefp) struct policy_domains *d = NULL;
     _cleanup_(policy_unrefp) struct policy *p = NULL;
-    struct log_filter all = {0};
     struct log_check check;
     struct replay rp = {0};
     struct cli c = {0};
@@ -107,7 +106,10 @@ int cmd_replay(int argc, char **argv)
         return 2;
     rp.policy = p;
     rp.domains = d;
-    r = log_read(argv[optind], &all, replay_one, &rp, &check, stderr);
+    r = log_read(
+        argv[optind],
+        &(struct log_reader){.fn = replay_one, .user = &rp, .complain = stderr, .verify = true},
+        &check);
     if (r) {
         log_error("cannot read the decision log %s: %s", argv[optind], strerror(-r));
         return 2;

@@ -13,11 +13,8 @@
 #define FILES_MOST 9
 
 struct reading {
-    const struct log_filter *filter;
-    int (*fn)(void *user, const struct log_record *r);
-    void *user;
+    const struct log_reader *how;
     struct log_check *check;
-    FILE *complain;
     const char *file;
     size_t line;
     bool started;
@@ -98,20 +95,25 @@ bool log_matches(const struct log_filter *f, const struct log_record *r)
 
 static void complain(const struct reading *rd, const char *what)
 {
-    if (rd->complain)
-        fprintf(rd->complain, "%s:%zu: %s\n", rd->file, rd->line, what);
+    if (rd->how->complain)
+        fprintf(rd->how->complain, "%s:%zu: %s\n", rd->file, rd->line, what);
 }
 
-static void check_chain(struct reading *rd, const char *line, size_t n)
+static void note_bad(struct reading *rd)
+{
+    rd->check->lines_bad++;
+    complain(rd, rd->how->verify ? "not a whole record of the decision log"
+                                 : "not a record of the decision log (a JSON object a line)");
+}
+
+/* False: no line with hashes. */
+static bool check_chain(struct reading *rd, const char *line, size_t n)
 {
     char right[DECISION_HASH_SIZE], has[DECISION_HASH_SIZE], prev[DECISION_HASH_SIZE];
     struct log_check *c = rd->check;
 
-    if (!decision_line_hashes(line, n, right, has, prev)) {
-        c->lines_bad++;
-        complain(rd, "not a whole record");
-        return;
-    }
+    if (!decision_line_hashes(line, n, right, has, prev))
+        return false;
     if (!str_equal(right, has)) {
         c->chain_breaks++;
         complain(rd, "the record was changed: its hash is another");
@@ -122,6 +124,7 @@ static void check_chain(struct reading *rd, const char *line, size_t n)
     }
     rd->started = true;
     memcpy(c->hash, has, sizeof(has));
+    return true;
 }
 
 static const char *text_of(json_t *o, const char *key)
@@ -129,6 +132,25 @@ static const char *text_of(json_t *o, const char *key)
     const char *s = json_string_value(json_object_get(o, key));
 
     return s ? s : "";
+}
+
+/* "2026-11-28T03:35:14…", as UTC. */
+static int64_t seconds_of_text(const char *text)
+{
+    struct tm tm = {0};
+    const char *end = text ? strptime(text, "%Y-%m-%d", &tm) : NULL;
+
+    if (!end)
+        return LOG_TIME_NONE;
+    if (*end == 'T')
+        (void)strptime(end + 1, "%H:%M:%S", &tm);
+    return timegm(&tm);
+}
+
+static int64_t seconds_of(json_t *time)
+{
+    return json_is_integer(time) ? json_integer_value(time)
+                                 : seconds_of_text(json_string_value(time));
 }
 
 static uint64_t number_of(json_t *o, const char *key)
@@ -160,32 +182,36 @@ static int take_record(struct reading *rd, json_t *o, const char *line)
         .repeats = number_of(o, "repeats"),
         .lost = number_of(o, "lost"),
         .total_us = number_of(json_object_get(o, "micros"), "total"),
+        .seconds = seconds_of(json_object_get(o, "time")),
         .line = line,
     };
+    const struct log_reader *how = rd->how;
     struct log_check *c = rd->check;
 
     c->records++;
     if (!*c->first)
         (void)format(c->first, sizeof(c->first), "%s", r.time);
     (void)format(c->last, sizeof(c->last), "%s", r.time);
-    return rd->fn && log_matches(rd->filter, &r) ? rd->fn(rd->user, &r) : 0;
+    return how->fn && (!how->filter || log_matches(how->filter, &r)) ? how->fn(how->user, &r) : 0;
 }
 
 static int take_line(struct reading *rd, char *line, size_t n)
 {
+    bool whole = line[n - 1] == '\n', good;
     json_t *o;
-    int r;
+    int r = 0;
 
     rd->line++;
-    if (n && line[n - 1] == '\n')
+    if (whole)
         line[--n] = 0;
-    check_chain(rd, line, n);
+    else if (!rd->how->verify)
+        return 0;
+    good = !rd->how->verify || check_chain(rd, line, n);
     o = json_loadb(line, n, 0, NULL);
-    if (!json_is_object(o)) {
-        json_decref(o);
-        return 0; /* counted above */
-    }
-    r = take_record(rd, o, line);
+    if (!good || !json_is_object(o))
+        note_bad(rd);
+    if (json_is_object(o))
+        r = take_record(rd, o, line);
     json_decref(o);
     return r;
 }
@@ -199,7 +225,7 @@ static int read_stream(struct reading *rd, const char *name, FILE *f)
 
     rd->file = name;
     rd->line = 0;
-    while (!r && (n = getline(&line, &size, f)) >= 0)
+    while (!r && (n = getline(&line, &size, f)) > 0)
         r = n > DECISION_LINE_MAX ? -EFBIG : take_line(rd, line, (size_t)n);
     return r ? r : ferror(f) ? -EIO : 0;
 }
@@ -219,25 +245,24 @@ static int read_file(struct reading *rd, const char *path)
     return r;
 }
 
-static unsigned oldest(const char *path)
+/* One that was turned over, if there is one of that number. */
+static int read_older(struct reading *rd, const char *path, unsigned n)
 {
-    unsigned n = 0;
+    _cleanup_(freep) char *older = format_new("%s.%u", path, n);
+    int r;
 
-    while (n < FILES_MOST) {
-        _cleanup_(freep) char *older = format_new("%s.%u", path, n + 1);
-
-        if (!older || access(older, F_OK) < 0)
-            break;
-        n++;
-    }
-    return n;
+    if (!older)
+        return -ENOMEM;
+    if (access(older, F_OK) < 0)
+        return 0;
+    rd->anchored = true;
+    r = read_file(rd, older);
+    return r == -ENOENT ? 0 : r;
 }
 
-int log_read(const char *path, const struct log_filter *f,
-             int (*fn)(void *user, const struct log_record *r), void *user, struct log_check *check,
-             FILE *to)
+int log_read(const char *path, const struct log_reader *how, struct log_check *check)
 {
-    struct reading rd = {.filter = f, .fn = fn, .user = user, .check = check, .complain = to};
+    struct reading rd = {.how = how, .check = check};
     int r = 0;
 
     *check = (struct log_check){0};
@@ -245,13 +270,7 @@ int log_read(const char *path, const struct log_filter *f,
         rd.anchored = true;
         return read_stream(&rd, "stdin", stdin);
     }
-    unsigned n = oldest(path);
-
-    rd.anchored = n > 0;
-    for (; !r && n > 0; n--) {
-        _cleanup_(freep) char *older = format_new("%s.%u", path, n);
-
-        r = older ? read_file(&rd, older) : -ENOMEM;
-    }
+    for (unsigned n = FILES_MOST; !r && n > 0; n--)
+        r = read_older(&rd, path, n);
     return r ? r : read_file(&rd, path);
 }

@@ -5,7 +5,7 @@
 	%D%/convert.c %D%/convert.h %D%/convert-files.c %D%/convert-files.h %D%/convert-frame.c %D%/convert-frame.h \
 	%D%/convert-lines.c %D%/convert-lines.h \
 	%D%/coverage.c %D%/coverage.h %D%/verdict-compare.c %D%/verdict-compare.h \
-	%D%/expectations.c %D%/expectations.h %D%/logged-decisions.c %D%/logged-decisions.h %D%/sweep.c %D%/sweep.h
+	%D%/expectations.c %D%/expectations.h %D%/sweep.c %D%/sweep.h
 
 POLICY_TOOL_TESTS = tests/unit/policy-engine/convert-files-test tests/unit/policy-engine/convert-lines-test \
 	tests/unit/policy-engine/verdict-compare-test

@@ -134,10 +134,9 @@ static void put(struct decision_log *l, unsigned n)
 
 static struct log_check check_all(void)
 {
-    struct log_filter all = {0};
     struct log_check c;
 
-    assert_int_equal(log_read(path, &all, NULL, NULL, &c, NULL), 0);
+    assert_int_equal(log_read(path, &(struct log_reader){.verify = true}, &c), 0);
     return c;
 }
 
@@ -269,6 +268,125 @@ static void a_file_that_was_moved_away_is_made_anew(void **state)
     put(&l, 1);
     decision_log_deinit(&l);
     assert_whole(3);
+}
+
+static void a_file_between_that_is_gone_breaks_the_chain(void **state)
+{
+    struct decision_log l;
+    struct log_check c;
+    char older[PATH_SIZE + 4];
+
+    (void)state;
+    assert_int_equal(decision_log_open(&l, path, 1, 9), 0);
+    for (int i = 0; i < 4; i++)
+        put(&l, 1);
+    decision_log_deinit(&l);
+    assert_whole(4);
+    assert_int_equal(format(older, sizeof(older), "%s.3", path), 0);
+    assert_int_equal(unlink(older), 0);
+    assert_whole(3); /* the oldest may go */
+    assert_int_equal(format(older, sizeof(older), "%s.1", path), 0);
+    assert_int_equal(unlink(older), 0);
+    c = check_all();
+    assert_int_equal(c.records, 2);
+    assert_int_equal(c.chain_breaks, 1);
+    assert_int_equal(c.lines_bad, 0);
+}
+
+static void a_chain_that_does_not_begin_at_its_start_is_broken(void **state)
+{
+    struct decision_log l;
+    char older[PATH_SIZE + 4];
+
+    (void)state;
+    assert_int_equal(decision_log_open(&l, path, 1, 9), 0);
+    put(&l, 1);
+    put(&l, 1);
+    decision_log_deinit(&l);
+    assert_int_equal(format(older, sizeof(older), "%s.1", path), 0);
+    assert_int_equal(unlink(older), 0);
+    assert_int_equal(check_all().chain_breaks, 1);
+}
+
+struct taken {
+    size_t n;
+    int stop;
+    int64_t seconds[8];
+    char ids[8][8];
+};
+
+static int take_down(void *user, const struct log_record *r)
+{
+    struct taken *t = user;
+
+    t->seconds[t->n] = r->seconds;
+    (void)format(t->ids[t->n++], 8, "%s", r->call_id);
+    return t->stop;
+}
+
+static struct log_check read_text(const char *text, bool verify, struct taken *t, int *ret)
+{
+    struct log_reader how = {.fn = take_down, .user = t, .verify = verify};
+    struct log_check c;
+
+    assert_int_equal(file_replace(path, text, strlen(text), 0600), 0);
+    *ret = log_read(path, &how, &c);
+    return c;
+}
+
+static void who_reads_without_the_chain_takes_any_object(void **state)
+{
+    static const char text[] = "{\"call_id\":\"1\",\"time\":\"2025-11-28T12:00:01.5Z\"}\n"
+                               "\n[1]\nx\n"
+                               "{\"call_id\":\"2\",\"time\":\"2025-11-28\"}\n"
+                               "{\"call_id\":\"3\",\"time\":77}\n"
+                               "{\"call_id\":\"4\",\"time\":\"noon\"}\n"
+                               "{\"time\":null}\n{\"call_id\":\"5\"}";
+    static const int64_t seconds[] = {1764331201, 1764288000, 77, LOG_TIME_NONE, LOG_TIME_NONE};
+    struct taken t = {0};
+    int r;
+    struct log_check c = read_text(text, false, &t, &r);
+
+    (void)state;
+    assert_int_equal(r, 0);
+    assert_int_equal(c.records, 5); /* not the one that is being written */
+    assert_int_equal(c.lines_bad, 3);
+    assert_int_equal(c.chain_breaks, 0);
+    assert_int_equal(t.n, 5);
+    for (size_t i = 0; i < ARRAY_SIZE(seconds); i++)
+        assert_int_equal(t.seconds[i], seconds[i]);
+    assert_string_equal(t.ids[2], "3");
+    assert_string_equal(t.ids[4], "");
+    t.n = 0;
+    c = read_text(text, true, &t, &r);
+    assert_int_equal(c.lines_bad, 9); /* none of them has hashes, and the last is one too */
+}
+
+static void a_line_with_right_hashes_that_is_no_json_is_bad(void **state)
+{
+    struct taken t = {0};
+    int r;
+    struct log_check c = read_text(
+        "x,\"prev\":\"" DECISION_HASH_START "\",\"hash\":\"" KNOWN_HASH "\"}\n", true, &t, &r);
+
+    (void)state;
+    assert_int_equal(c.chain_breaks, 0);
+    assert_int_equal(c.lines_bad, 1);
+    assert_int_equal(t.n, 0);
+}
+
+static void the_callback_ends_the_reading(void **state)
+{
+    struct taken t = {.stop = 5};
+    int r;
+
+    (void)state;
+    (void)read_text("{\"call_id\":\"1\"}\n{\"call_id\":\"2\"}\n", false, &t, &r);
+    assert_int_equal(r, 5);
+    assert_int_equal(t.n, 1);
+    t.stop = -EIO;
+    (void)read_text("{\"call_id\":\"1\"}\n", false, &t, &r);
+    assert_int_equal(r, -EIO);
 }
 
 static void filters_choose(void **state)
@@ -443,6 +561,11 @@ int main(void)
         WITH_FILES(what_is_no_file_of_ours_is_refused),
         WITH_FILES(a_full_disk_loses_whole_records_and_counts_them),
         WITH_FILES(a_file_that_was_moved_away_is_made_anew),
+        WITH_FILES(a_file_between_that_is_gone_breaks_the_chain),
+        WITH_FILES(a_chain_that_does_not_begin_at_its_start_is_broken),
+        WITH_FILES(who_reads_without_the_chain_takes_any_object),
+        WITH_FILES(a_line_with_right_hashes_that_is_no_json_is_bad),
+        WITH_FILES(the_callback_ends_the_reading),
         cmocka_unit_test(filters_choose),
         WITH_FILES(a_spool_outlives_who_filled_it),
         WITH_FILES(a_full_spool_takes_no_more_and_loses_none),
