@@ -1,9 +1,9 @@
 /*
  * qrexec-policy eval: verdicts for requests on stdin, a line each (the batch interface of the
- * contract).
+ * contract), as the daemon would give them: answers of the user that are kept count.
  */
 #include "libqrexec/base/util.h"
-#include "policy-engine/policy-cli.h"
+#include "policy-engine/kept-verdict.h"
 
 #include <stdio.h>
 
@@ -59,9 +59,11 @@ static bool split(char *line, char *field[static 4])
     return !line;
 }
 
-static int answer_line(const struct policy *p, const struct policy_domains *d, char *line)
+static int answer_line(const struct policy *p, const struct policy_domains *d,
+                       const struct kept_answers *k, char *line)
 {
     _cleanup_(freep) char *argument = NULL;
+    const struct kept_answer *by;
     struct policy_verdict v;
     char *field[4], *plus;
     int r;
@@ -74,13 +76,13 @@ static int answer_line(const struct policy *p, const struct policy_domains *d, c
         return 1;
     if (plus)
         *plus = 0;
-    r = policy_decide(p, d,
-                      &(struct policy_request){.service = field[0],
-                                               .argument = argument,
-                                               .source = field[1],
-                                               .target = field[2],
-                                               .requested_source = field[3]},
-                      &v);
+    r = kept_verdict_decide(k, p, d,
+                            &(struct policy_request){.service = field[0],
+                                                     .argument = argument,
+                                                     .source = field[1],
+                                                     .target = field[2],
+                                                     .requested_source = field[3]},
+                            &v, &by);
     if (r)
         return 1;
     print_verdict(&v);
@@ -92,6 +94,7 @@ int cmd_eval(int argc, char **argv)
 {
     _cleanup_(policy_domains_unrefp) struct policy_domains *d = NULL;
     _cleanup_(policy_error_deinit) struct policy_error error = {0};
+    _cleanup_(kept_answers_deinit) struct kept_answers kept = KEPT_NULL;
     _cleanup_(policy_unrefp) struct policy *p = NULL;
     _cleanup_(freep) char *line = NULL;
     struct policy_source source;
@@ -112,13 +115,14 @@ int cmd_eval(int argc, char **argv)
     }
     if (r)
         fprintf(stderr, "qrexec-policy: %s:%u: %s\n", error.file, error.line, error.text);
+    kept_verdict_read(&c, &kept);
     while ((len = getline(&line, &size, stdin)) >= 0) {
         n++;
         if (len && line[len - 1] == '\n')
             line[len - 1] = 0;
         if (r)
             printf("error\trule=%s:%u\n", error.file, error.line);
-        else if (answer_line(p, d, line)) {
+        else if (answer_line(p, d, &kept, line)) {
             fprintf(
                 stderr,
                 "qrexec-policy: request %zu: not SERVICE[+ARG], SOURCE, TARGET, REQUESTED_SOURCE\n",

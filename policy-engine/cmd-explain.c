@@ -5,10 +5,10 @@
 #include "libqrexec/base/log.h"
 #include "libqrexec/base/paths.h"
 #include "libqrexec/base/util.h"
+#include "policy-engine/kept-verdict.h"
 #include "policy-engine/log-read.h"
-#include "policy-engine/policy-cli.h"
 
-#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -18,14 +18,66 @@
     "       qrexec-policy explain [...] [--log FILE] CALL-ID\n"                                    \
     "exit code 0: allowed; 1: denied, or asked about; 2: it cannot be told"
 
+/* ---- An answer that is kept ---- */
+
+static void print_end(const struct kept_answer *by)
+{
+    uint64_t now = kept_now(), left = by->until > now ? by->until - now : 0;
+    time_t t = time(NULL) + (time_t)left;
+    char date[64];
+    struct tm tm;
+
+    if (!by->until)
+        printf("until this machine restarts");
+    else if (gmtime_r(&t, &tm) && strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S UTC", &tm))
+        printf("until %s (%" PRIu64 " s left)", date, left);
+}
+
+/* What it makes of the call, before the ask is explained that it answers. */
+static void print_kept(const struct policy_request *q, const struct policy_verdict *v,
+                       const struct kept_answer *by)
+{
+    bool allowed = v->action == POLICY_ALLOW;
+
+    printf("%s: %s%s from %s to %s\n", allowed ? "allowed" : "denied", q->service, q->argument,
+           v->source, q->target && *q->target ? q->target : "@default");
+    if (allowed)
+        printf("  goes to %s as user %s%s\n", v->target, v->user,
+               v->autostart ? "" : ", which must be running already");
+    else
+        printf("  %s, though the user chose that\n", policy_reason_text(v->reason));
+    printf("Decided by an answer of the user that is kept: %s\n  it holds ", by->about);
+    print_end(by);
+    printf("\n  to be asked again: qrexec-policy kept --revoke %" PRIu64 "\nWithout it\n",
+           by->number);
+}
+
+/* ---- A request ---- */
+
+/* The exit code. */
+static int tell(const struct cli *c, const struct policy *p, const struct policy_domains *d,
+                const struct policy_request *q)
+{
+    _cleanup_(kept_answers_deinit) struct kept_answers kept = KEPT_NULL;
+    _cleanup_(policy_verdict_deinit) struct policy_verdict v = {0};
+    _cleanup_(freep) char *text = NULL;
+    const struct kept_answer *by;
+
+    kept_verdict_read(c, &kept);
+    if (policy_explain(p, d, q, &text) || kept_verdict_decide(&kept, p, d, q, &v, &by))
+        return 2;
+    if (by)
+        print_kept(q, &v, by);
+    fputs(text, stdout);
+    return fflush(stdout) ? 2 : v.action == POLICY_ALLOW ? 0 : 1;
+}
+
 static int explain(const struct cli *c, const struct policy_request *q)
 {
     _cleanup_(policy_domains_unrefp) struct policy_domains *d = NULL;
     _cleanup_(policy_error_deinit) struct policy_error error = {0};
     _cleanup_(policy_unrefp) struct policy *p = NULL;
-    _cleanup_(freep) char *text = NULL;
     struct policy_source source = cli_source(c);
-    struct policy_verdict v = {0};
     int r = policy_load(&source, &p, &error);
 
     if (r > 0)
@@ -34,15 +86,7 @@ static int explain(const struct cli *c, const struct policy_request *q)
                error.file, error.line, error.text);
     if (r)
         return r > 0 ? 1 : (perror("qrexec-policy"), 2);
-    r = cli_domains(c, &d);
-    if (r)
-        return 2;
-    if (policy_explain(p, d, q, &text) || policy_decide(p, d, q, &v))
-        return 2;
-    fputs(text, stdout);
-    r = v.action == POLICY_ALLOW ? 0 : 1;
-    policy_verdict_deinit(&v);
-    return fflush(stdout) ? 2 : r;
+    return cli_domains(c, &d) ? 2 : tell(c, p, d, q);
 }
 
 /* ---- By the call's id ---- */

@@ -187,18 +187,27 @@ static void find_marks(struct convert_frame *f)
             f->place[i] = SIZE_MAX;
 }
 
+/* What the source itself sees otherwise than the disk has it stays so. */
+static size_t add_seen(const struct policy_source *source, struct policy_file *files, size_t n)
+{
+    for (size_t i = 0; i < source->n_files; i++)
+        files[n++] = source->files[i];
+    return n;
+}
+
 static int load_frame(struct convert_frame *f)
 {
-    struct policy_file *files = calloc(f->n_files + 1, sizeof(*files));
+    struct policy_file *files = calloc(f->n_files + f->source->n_files + 1, sizeof(*files));
     struct policy_source source = *f->source;
     int r = files ? 0 : -ENOMEM;
 
     for (size_t i = 0; !r && i < f->n_files; i++)
         r = mark_file(&f->files[i], &files[i]);
     source.files = files;
-    source.n_files = f->n_files;
-    if (!r)
+    if (!r) {
+        source.n_files = add_seen(f->source, files, f->n_files);
         r = load(&source, &f->policy);
+    }
     if (!r)
         find_marks(f);
     for (size_t i = 0; files && i < f->n_files; i++)
@@ -242,19 +251,21 @@ bool convert_frame_is_free(const struct convert_frame *f, const char *service, s
 int convert_frame_list_files(const struct convert_frame *f, char ***ret)
 {
     struct policy_source source = *f->source;
-    struct policy_file *files = calloc(f->n_files + 1, sizeof(*files));
+    struct policy_file *files = calloc(f->n_files + source.n_files + 1, sizeof(*files));
     int r = files ? 0 : -ENOMEM;
+    size_t n = 0;
 
-    source.files = files;
-    source.n_files = 0;
     for (size_t i = 0; !r && i < f->n_files; i++)
         if (f->files[i].compat) {
-            r = mark_file(&f->files[i], &files[source.n_files]);
-            source.n_files += !r;
+            r = mark_file(&f->files[i], &files[n]);
+            n += !r;
         }
-    if (!r)
+    if (!r) {
+        source.n_files = add_seen(f->source, files, n);
+        source.files = files;
         r = policy_list_watched(&source, ret);
-    for (size_t i = 0; i < source.n_files; i++)
+    }
+    for (size_t i = 0; i < n; i++)
         free((char *)files[i].content);
     free(files);
     return r;

@@ -295,7 +295,7 @@ int convert_plan_preview(const struct convert_plan *plan, const struct policy_so
 
     while (plan->old && plan->old[n_old])
         n_old++;
-    files = calloc(plan->n_edits + n_old + 1, sizeof(*files));
+    files = calloc(plan->n_edits + n_old + source->n_files + 1, sizeof(*files));
     if (!files)
         return -ENOMEM;
     for (size_t i = 0; i < plan->n_edits; i++)
@@ -304,6 +304,8 @@ int convert_plan_preview(const struct convert_plan *plan, const struct policy_so
                                           .len = plan->edits[i].after_len};
     for (size_t i = 0; i < n_old; i++)
         files[n++] = (struct policy_file){.path = plan->old[i]};
+    for (size_t i = 0; i < source->n_files; i++)
+        files[n++] = source->files[i];
     *ret = *source;
     ret->files = files;
     ret->n_files = n;

@@ -44,7 +44,8 @@ bin_PROGRAMS += %D%/qrexec-policy
 	%D%/analysis-cli.c %D%/analysis-cli.h %D%/cmd-diff.c %D%/cmd-reach.c %D%/cmd-who-can.c \
 	%D%/cmd-eval.c %D%/cmd-explain.c %D%/cmd-lint.c %D%/cmd-list.c %D%/domains-file.c %D%/domains-file.h \
 	%D%/policy-cli.h %D%/qrexec-policy.c %D%/system-info.c %D%/system-info.h %D%/system-info-scan.c %D%/system-info-scan.h
-%C%_qrexec_policy_SOURCES += %D%/cmd-kept.c %D%/cmd-log.c %D%/cmd-replay.c %D%/log-read.c %D%/log-read.h
+%C%_qrexec_policy_SOURCES += %D%/cmd-kept.c %D%/cmd-log.c %D%/cmd-replay.c %D%/kept-verdict.c %D%/kept-verdict.h \
+	%D%/log-read.c %D%/log-read.h
 %C%_qrexec_policy_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 %C%_qrexec_policy_LDADD = %D%/libpolicyserver.la %D%/lib/libpolicy.la libqrexec/libbase.la $(JANSSON_LIBS)
 

@@ -13,6 +13,10 @@ struct cli {
     const char *legacy_dir, *domains_file;
     bool batch;
     char default_dirs[3][4096];
+    /* Of the default directories, which the policy is loaded without; path NULL: others are given.
+     * See kept-answers.h. */
+    struct policy_file kept;
+    char kept_path[4096];
 };
 
 #define CLI_END (-1) /* what was asked for is done (help): end with 0 */
@@ -33,6 +37,7 @@ struct cli_more {
 #define CLI_LONGS_MAX 24
 int cli_options_more(int argc, char **argv, struct cli *c, const char *usage,
                      const struct cli_more *more);
+/* Uses *c. */
 struct policy_source cli_source(const struct cli *c);
 /* Domains of the file, or the spawner's. 0 or an exit code; the user was told. */
 int cli_domains(const struct cli *c, struct policy_domains **ret);

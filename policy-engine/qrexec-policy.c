@@ -7,6 +7,7 @@
 #include "libqrexec/base/log.h"
 #include "libqrexec/base/paths.h"
 #include "policy-engine/domains-file.h"
+#include "policy-engine/kept-answers.h"
 #include "policy-engine/policy-cli.h"
 #include "policy-engine/system-info.h"
 
@@ -100,9 +101,11 @@ int cli_options_more(int argc, char **argv, struct cli *c, const char *text,
             c->batch = true;
     }
     if (!n && (path_get(c->default_dirs[0], "/run/qubes/policy.d") ||
-               path_get(c->default_dirs[1], "/etc/qubes/policy.d")))
+               path_get(c->default_dirs[1], "/etc/qubes/policy.d") ||
+               path_get(c->kept_path, "/run/qubes/policy.d/" KEPT_FILE)))
         return 1;
     if (!n) {
+        c->kept.path = c->kept_path;
         /* /run's is there only when something was put into it */
         if (access(c->default_dirs[0], F_OK) == 0)
             c->dirs[n++] = c->default_dirs[0];
@@ -115,7 +118,10 @@ int cli_options_more(int argc, char **argv, struct cli *c, const char *text,
 
 struct policy_source cli_source(const struct cli *c)
 {
-    return (struct policy_source){.dirs = c->dirs, .legacy_dir = c->legacy_dir};
+    return (struct policy_source){.dirs = c->dirs,
+                                  .legacy_dir = c->legacy_dir,
+                                  .files = c->kept.path ? &c->kept : NULL,
+                                  .n_files = c->kept.path ? 1 : 0};
 }
 
 int cli_domains(const struct cli *c, struct policy_domains **ret)
