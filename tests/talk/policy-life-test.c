@@ -384,6 +384,15 @@ static void ask_and_answer(struct policy_stage *p, int listener, const char *req
     assert_string_equal(text, result);
 }
 
+/* explain must give the verdict that the daemon gives. */
+static void expect_explained(struct policy_stage *p, int code, const char *begins, const char *has)
+{
+    _cleanup_(freep) char *text = TOOL(p, code, "explain", "work", "personal", "a.B");
+
+    assert_true(str_starts(text, begins));
+    assert_non_null(strstr(text, has));
+}
+
 #define KEPT_POLICY "a.B * work personal ask\na.B * work vault ask\n"
 
 static void an_answer_is_kept_until_it_is_revoked(void **state)
@@ -444,8 +453,10 @@ static void a_kept_answer_ends_with_its_time_the_policy_and_the_domain(void **st
     assert_string_equal(gone, "");
     ask_and_answer(&p, ask, CALL, "allow:personal\nkeep=1000\n", ALLOWED);
     expect_answer(&p, CALL, ALLOWED);
+    expect_explained(&p, 0, "allowed: a.B+ from work to personal\n", "kept --revoke 1\n");
     policy_file(&p, USER_POLICY, "a.B * work personal deny\n" KEPT_POLICY);
     expect_answer(&p, CALL, DENY); /* what policy denies by now is not kept */
+    expect_explained(&p, 1, "denied: a.B+ ", "30-user.policy:1: ");
     policy_file(&p, USER_POLICY, KEPT_POLICY);
     expect_answer(&p, CALL, ALLOWED);
     policy_restart(&p); /* it is no memory of the daemon's */
@@ -453,6 +464,7 @@ static void a_kept_answer_ends_with_its_time_the_policy_and_the_domain(void **st
     p.personal_uuid = "u-other"; /* another domain of that name */
     policy_raise(&p);
     ask_and_answer(&p, ask, CALL, "deny", DENY);
+    expect_explained(&p, 1, "ask: a.B+ ", "30-user.policy:1: ");
     close(ask);
     policy_end(&p);
 }
