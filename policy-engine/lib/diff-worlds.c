@@ -123,15 +123,15 @@ static int try_keepers(const struct rule_pair *p, const struct shape *base, size
     const struct search *there = &d->search[!side];
     const struct rule_words *by = &d->search[side].words[k];
     bool changed = d->changed[side][k];
+    size_t n = changed ? d->n_denies[!side] : d->n_changed_denies[!side];
     int r = 0;
 
     if (by->action == POLICY_DENY || is_shown(p))
         return 0;
     if (changed || !p->same)
         r = try_choice(p, base, by, NULL);
-    for (uint32_t l = 0; offers(p, !side) && !r && l < there->policy->n; l++)
-        if (there->words[l].action == POLICY_DENY && (changed || d->changed[!side][l]))
-            r = is_shown(p) ? 0 : try_choice(p, base, by, &there->words[l]);
+    for (size_t i = 0; offers(p, !side) && !r && i < n && !is_shown(p); i++)
+        r = try_choice(p, base, by, &there->words[d->denies[!side][i]]);
     return r;
 }
 
@@ -201,6 +201,26 @@ static int pair_up(struct diff *d, uint32_t a, uint32_t b)
     return r;
 }
 
+static int list_denies(struct diff *d, size_t side)
+{
+    size_t rules = d->search[side].policy->n, n = 0;
+    uint32_t *list = calloc(rules + 1, sizeof(*list));
+
+    if (!list)
+        return -ENOMEM;
+    for (size_t pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < rules; i++)
+            if (d->search[side].words[i].action == POLICY_DENY && d->changed[side][i] == !pass)
+                list[n++] = i;
+        if (!pass)
+            d->n_changed_denies[side] = n;
+    }
+    free(d->denies[side]);
+    d->denies[side] = list;
+    d->n_denies[side] = n;
+    return 0;
+}
+
 /* Some rule changed that could bring a choice in, or keep one out. */
 static bool any_changed(const struct diff *d)
 {
@@ -218,6 +238,8 @@ int diff_worlds(struct diff *d)
 
     if (!any_changed(d))
         return 0;
+    for (size_t side = 0; !r && side < 2; side++)
+        r = list_denies(d, side);
     for (uint32_t i = 0; !r && i <= a->n; i++) {
         uint32_t x = i < a->n ? i : POLICY_NO_RULE;
         bool changed = i < a->n && d->changed[0][i];

@@ -200,6 +200,7 @@ static void deinit(struct diff *d)
     for (size_t i = 0; i < 2; i++) {
         search_deinit(&d->search[i]);
         free(d->changed[i]);
+        free(d->denies[i]);
     }
     free(d->counterpart);
     seen_deinit(&d->seen);

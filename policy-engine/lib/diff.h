@@ -15,6 +15,9 @@ struct diff {
     struct search search[2]; /* of a and b; the first one's arguments are those of both */
     bool *changed[2];        /* of each rule: it has no counterpart in the other policy */
     uint32_t *counterpart;   /* of each rule of a that is not changed, that of b */
+    /* rules that may keep a choice out, the changed ones first; made by diff_worlds() */
+    uint32_t *denies[2];
+    size_t n_denies[2], n_changed_denies[2];
     bool wider;
     policy_difference_fn *fn;
     void *data;
