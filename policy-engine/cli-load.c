@@ -3,6 +3,16 @@
 #include "libqrexec/base/util.h"
 #include "policy-engine/policy-cli.h"
 
+/* What the command says is then not what the daemon does. */
+static void warn_never(const struct policy *p)
+{
+    struct policy_violation v = {0};
+
+    if (policy_check_never(p, NULL, &v) > 0)
+        log_warning("this policy is not taken over by the daemon: %s", v.text);
+    policy_violation_deinit(&v);
+}
+
 int cli_load(const struct cli *c, struct policy **ret)
 {
     _cleanup_(policy_error_deinit) struct policy_error error = {0};
@@ -14,6 +24,8 @@ int cli_load(const struct cli *c, struct policy **ret)
                   error.line, error.text);
     if (r < 0)
         log_error("cannot read the policy: %s", strerror(-r));
+    if (!r)
+        warn_never(*ret);
     return r ? 2 : 0;
 }
 

@@ -54,6 +54,19 @@ static void print_kept(const struct policy_request *q, const struct policy_verdi
 
 /* ---- A request ---- */
 
+/* What the files say is not what counts, if a never line keeps them from being taken over. */
+static int tell_never(const struct policy *p)
+{
+    _cleanup_(policy_violation_deinit) struct policy_violation v = {0};
+    int r = policy_check_never(p, NULL, &v);
+
+    if (r > 0)
+        printf("But this policy is not in force: the daemon keeps the one before, or denies all "
+               "if it has none.\n  %s\nMend one of the two lines.\n",
+               v.text);
+    return r < 0 ? r : 0;
+}
+
 /* The exit code. */
 static int tell(const struct cli *c, const struct policy *p, const struct policy_domains *d,
                 const struct policy_request *q)
@@ -69,6 +82,8 @@ static int tell(const struct cli *c, const struct policy *p, const struct policy
     if (by)
         print_kept(q, &v, by);
     fputs(text, stdout);
+    if (tell_never(p))
+        return 2;
     return fflush(stdout) ? 2 : v.action == POLICY_ALLOW ? 0 : 1;
 }
 
