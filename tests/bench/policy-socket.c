@@ -6,7 +6,9 @@
  * bytes are those that the daemon was seen to exchange. The two are measured in turns of some
  * hundred rounds in the same run, so that what else the machine does meets both. The daemon runs as
  * it is shipped: it logs each decision. Printed: medians and 99th percentiles, their ratio, and the
- * daemon's memory.
+ * daemon's memory. Where the two ends run decides more than what they do: so on one processor, on
+ * two, and where the kernel puts them (it keeps a bare ping-pong on one, and moves the daemon to
+ * another that is idle).
  *
  * With --oneshot: qrexec-policy-exec against /bin/true, each started the same way in turns.
  *
@@ -20,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -40,6 +43,9 @@ struct bench {
     char answer[4096];
     size_t answer_len;
 };
+
+enum placement { ONE, TWO, FREE };
+static enum placement placement;
 
 static void die(const char *what)
 {
@@ -280,6 +286,19 @@ static void private_kib(pid_t pid, unsigned *ret_all, unsigned *ret_anonymous)
     fclose(f);
 }
 
+/* pid 0: this process. On a machine with one processor all is on that. */
+static void pin(pid_t pid, int cpu)
+{
+    cpu_set_t set;
+
+    if (placement == FREE)
+        return;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    if (sched_setaffinity(pid, sizeof(set), &set) < 0 && errno != EINVAL)
+        die("sched_setaffinity");
+}
+
 static void measure(struct bench *b, unsigned rules, size_t rounds)
 {
     struct sockaddr_un daemon = address_of(b, "/run/qubes/policy.sock"),
@@ -339,7 +358,7 @@ static void finish(struct bench *b)
     (void)remove_all(b->root);
 }
 
-static void run(unsigned rules, size_t rounds)
+static void run_once(unsigned rules, size_t rounds)
 {
     struct sockaddr_un daemon;
     struct bench b;
@@ -356,11 +375,28 @@ static void run(unsigned rules, size_t rounds)
     if (b.echo == 0)
         echo_main(&b, listener);
     close(listener);
+    pin(b.daemon, placement == TWO);
+    pin(b.echo, placement == TWO);
     measure(&b, rules, rounds);
     end(&b.echo);
     kill(b.daemon, SIGTERM);
     (void)spawn_wait(b.daemon);
     finish(&b);
+}
+
+/* The placement holds for what is started in it. */
+static void run(enum placement where, unsigned rules, size_t rounds)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        placement = where;
+        pin(0, 0);
+        run_once(rules, rounds);
+        exit(0);
+    }
+    if (pid < 0 || spawn_wait(pid) != 0)
+        die("a run");
 }
 
 /* ---- The one-shot program ---- */
@@ -470,7 +506,15 @@ int main(int argc, char **argv)
            DOMAINS);
     printf("        ping-pong            daemon               ratio   its KiB\n");
     printf(" rules    median      p99    median      p99            private   anonymous\n");
+    puts("on one processor (aim: 1.5)");
+    fflush(stdout);
     for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
-        run(sizes[i], rounds);
+        run(ONE, sizes[i], rounds);
+    puts("each on its own");
+    fflush(stdout);
+    run(TWO, 1000, rounds);
+    puts("where the kernel puts them");
+    fflush(stdout);
+    run(FREE, 1000, rounds);
     return 0;
 }
