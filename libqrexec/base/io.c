@@ -129,6 +129,13 @@ static int unix_address(const char *path, struct sockaddr_un *ret)
     return 0;
 }
 
+static bool is_socket(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
 int unix_listen(const char *path, mode_t mode, int *ret)
 {
     _cleanup_(closep) int fd = -1;
@@ -143,6 +150,8 @@ int unix_listen(const char *path, mode_t mode, int *ret)
     close_fd(&probe);
     if (r == 0 || r == -EAGAIN)
         return -EADDRINUSE;
+    if (r == -ECONNREFUSED && !is_socket(path))
+        return -EEXIST;
     if (r == -ECONNREFUSED)
         unlink(path);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

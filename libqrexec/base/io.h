@@ -29,7 +29,7 @@ int read_full_until(int fd, void *data, size_t n, uint64_t deadline);
 /*
  * A listening Unix stream socket at path, close-on-exec and non-blocking, with that mode from its
  * first moment. A socket that nobody serves any more is replaced; one that somebody does:
- * -EADDRINUSE. -ENAMETOOLONG: over 107 bytes.
+ * -EADDRINUSE; what is no socket stays: -EEXIST. -ENAMETOOLONG: over 107 bytes.
  */
 int unix_listen(const char *path, mode_t mode, int *ret);
 

@@ -70,6 +70,23 @@ static void a_dead_socket_is_replaced_a_served_one_is_not(void **state)
     test_rmdir(dir);
 }
 
+static void a_file_in_a_sockets_place_stays(void **state)
+{
+    char *dir = test_mkdir();
+    _cleanup_(freep) char *path = format_new("%s/f", dir);
+    _cleanup_(freep) char *text = NULL;
+    size_t n;
+    int fd = -1;
+
+    (void)state;
+    assert_int_equal(file_replace(path, "text", 4, 0600), 0);
+    assert_int_equal(unix_listen(path, 0600, &fd), -EEXIST);
+    assert_int_equal(fd, -1);
+    assert_int_equal(file_read(path, 100, &text, &n), 0);
+    assert_string_equal(text, "text");
+    test_rmdir(dir);
+}
+
 static void a_long_socket_path_is_an_error_not_cut(void **state)
 {
     char path[200];
@@ -153,6 +170,7 @@ int main(void)
         cmocka_unit_test(failed_replacement_leaves_the_old_file_alone),
         cmocka_unit_test(a_file_over_the_limit_is_refused),
         cmocka_unit_test(a_dead_socket_is_replaced_a_served_one_is_not),
+        cmocka_unit_test(a_file_in_a_sockets_place_stays),
         cmocka_unit_test(a_long_socket_path_is_an_error_not_cut),
         cmocka_unit_test(remove_all_does_not_follow_links),
         cmocka_unit_test(early_end_and_deadline_are_errors),
