@@ -83,17 +83,6 @@ void text_addf(struct text *t, const char *fmt, ...)
     t->len += (size_t)n;
 }
 
-void text_pad(struct text *t, size_t column)
-{
-    size_t start = t->len;
-
-    while (start && t->data[start - 1] != '\n')
-        start--;
-    do
-        text_add(t, SPAN(" "));
-    while (!t->failed && t->len - start < column);
-}
-
 void text_clear(struct text *t)
 {
     t->len = 0;

@@ -79,8 +79,6 @@ struct text {
 void text_deinit(struct text *t);
 void text_add(struct text *t, struct span s);
 void text_addf(struct text *t, const char *fmt, ...) _printf_(2, 3);
-/* Pads with blanks until the current line is that many bytes long (at least one). */
-void text_pad(struct text *t, size_t column);
 void text_clear(struct text *t);
 /* Hands the text out, "" if nothing was added. 0 or -ENOMEM. */
 int text_take(struct text *t, char **ret);
