@@ -176,7 +176,8 @@ static int lint(struct lint_job *job)
         return 2;
     }
     r = print_findings(job, &errors, "error");
-    fflush(stdout);
+    if (fflush(stdout))
+        r = 2;
     log_error("the policy does not load, so every call is denied until this is mended");
     return r ? r : 1;
 }

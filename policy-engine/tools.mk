@@ -21,6 +21,7 @@ tests_unit_policy_engine_convert_lines_test_SOURCES = tests/unit/policy-engine/c
 	%D%/convert-lines.c %D%/convert-lines.h
 tests_unit_policy_engine_convert_lines_test_LDADD = $(POLICY_TESTS_LDADD)
 POLICY_SHELL_TESTS = tests/unit/policy-engine/policy-tools-test tests/unit/policy-engine/manual-test \
+	tests/unit/policy-engine/programs-test \
 	tests/conformance/convert tests/integration/policy-day.sh
 dist_check_SCRIPTS += $(POLICY_SHELL_TESTS)
 TESTS += $(POLICY_SHELL_TESTS)
