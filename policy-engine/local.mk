@@ -151,7 +151,9 @@ include policy-engine/tools.mk
 
 POLICY_STAGE = tests/talk/policy-stage.c tests/talk/policy-stage.h $(DAEMON_STAGE)
 POLICY_TALK_TESTS = tests/talk/policy-answers-test tests/talk/policy-ask-test
-POLICY_TALK_TESTS += tests/talk/policy-life-test tests/talk/policy-reload-test
+POLICY_TALK_TESTS += tests/talk/policy-life-test tests/talk/policy-reload-test tests/talk/policy-limits-test
+tests_talk_policy_limits_test_SOURCES = tests/talk/policy-limits-test.c $(POLICY_STAGE)
+tests_talk_policy_limits_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_talk_policy_reload_test_SOURCES = tests/talk/policy-reload-test.c $(POLICY_STAGE)
 tests_talk_policy_reload_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_talk_policy_life_test_SOURCES = tests/talk/policy-life-test.c $(POLICY_STAGE)
@@ -171,7 +173,8 @@ tests_unit_policy_engine_ask_user_test_LDADD = %D%/libpolicyservice.la policy-en
 tests_unit_policy_engine_policy_service_test_SOURCES = tests/unit/policy-engine/policy-service-test.c tests/unit/test.h
 tests_unit_policy_engine_policy_service_test_LDADD = %D%/libpolicyservice.la $(CMOCKA_LIBS)
 
-POLICY_SERVER_TESTS = tests/unit/policy-engine/refusals-test tests/unit/policy-engine/eval-question-test tests/unit/policy-engine/kept-answers-test tests/unit/policy-engine/decision-log-test tests/unit/policy-engine/shadow-test
+POLICY_SERVER_TESTS = tests/unit/policy-engine/refusals-test tests/unit/policy-engine/eval-question-test tests/unit/policy-engine/kept-answers-test tests/unit/policy-engine/decision-log-test tests/unit/policy-engine/shadow-test \
+	tests/unit/policy-engine/notify-user-test
 check_PROGRAMS += $(POLICY_SERVER_TESTS)
 TESTS += $(POLICY_SERVER_TESTS)
 tests_unit_policy_engine_refusals_test_SOURCES = tests/unit/policy-engine/refusals-test.c tests/unit/test.h
@@ -185,3 +188,7 @@ tests_unit_policy_engine_decision_log_test_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAG
 tests_unit_policy_engine_decision_log_test_LDADD = %D%/libpolicyserver.la $(CMOCKA_LIBS)
 tests_unit_policy_engine_shadow_test_SOURCES = tests/unit/policy-engine/shadow-test.c tests/unit/test.h
 tests_unit_policy_engine_shadow_test_LDADD = %D%/libpolicyserver.la $(CMOCKA_LIBS)
+tests_unit_policy_engine_notify_user_test_SOURCES = tests/unit/policy-engine/notify-user-test.c tests/unit/allocations.h tests/unit/test.h
+tests_unit_policy_engine_notify_user_test_LDADD = %D%/libpolicyserver.la libqrexec/libloop.la $(CMOCKA_LIBS)
+tests_unit_policy_engine_notify_user_test_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup \
+	-Wl,--wrap=clock_ms,--wrap=timer_set

@@ -1,0 +1,122 @@
+/*
+ * The real qrexec-policy-daemon at its limits: too many requests of one source, too few
+ * descriptors, a log that cannot be written, a shadow folder, SIGHUP. Nothing is lost but what had
+ * to be.
+ */
+#include "libqrexec/base/paths.h"
+#include "tests/talk/policy-stage.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#define CALL REQUEST("work", "personal", "a.B")
+#define ALLOWED                                                                                    \
+    "result=allow\nuser=DEFAULT\ntarget=personal\nautostart=True\nrequested_target=personal\n"     \
+    "target_uuid=uuid:u-personal\n"
+#define POLICY "a.B * work personal allow\na.B * vault personal allow\n"
+
+#define SOURCE_MOST 512
+
+static void expect_end(struct policy_stage *p, int fd, const char *answer)
+{
+    _cleanup_(freep) char *text = policy_read(p, fd);
+
+    close(fd);
+    assert_string_equal(text, answer);
+}
+
+static void a_source_with_too_many_requests_is_refused_and_others_are_not(void **state)
+{
+    struct rlimit files;
+    struct policy_stage p;
+    static int fds[SOURCE_MOST];
+    int other, late;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    files.rlim_cur = files.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+    policy_begin(&p, POLICY);
+    for (size_t i = 0; i < SOURCE_MOST; i++) /* the spawner lets them all wait */
+        fds[i] = caller_begin(&p, CALL);
+    late = caller_begin(&p, CALL);
+    assert_int_equal(poll(&(struct pollfd){.fd = late, .events = POLLIN}, 1, WAIT_MS), 1);
+    expect_log(&p, "a.B+: work -> personal: denied: its source has too many requests at a time");
+    other = caller_begin(&p, REQUEST("vault", "personal", "a.B"));
+    expect_end(&p, late, DENY);
+    expect_end(&p, other, ALLOWED);
+    for (size_t i = 0; i < SOURCE_MOST; i++)
+        expect_end(&p, fds[i], ALLOWED);
+    expect_answer(&p, CALL, ALLOWED); /* they do not count any more */
+    policy_end(&p);
+}
+
+static void without_descriptors_callers_wait_and_are_all_answered(void **state)
+{
+    struct policy_stage p;
+    int fds[80];
+
+    (void)state;
+    if (getenv("TALK_WRAP"))
+        skip();
+    setenv("TALK_WRAP", "prlimit --nofile=40:40", 1);
+    policy_begin(&p, POLICY);
+    unsetenv("TALK_WRAP");
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        fds[i] = caller_begin(&p, CALL);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        expect_end(&p, fds[i], ALLOWED);
+    policy_end(&p);
+}
+
+static void a_hangup_loads_the_shadow_again_too(void **state)
+{
+    struct policy_stage p;
+    char shadow[PATH_SIZE];
+    const char *options[] = {shadow, NULL};
+
+    (void)state;
+    policy_prepare(&p, POLICY);
+    assert_int_equal(format(shadow, sizeof(shadow), "--shadow-path=%s/shadow", p.s.root), 0);
+    assert_int_equal(mkdir_all(shadow + strlen("--shadow-path="), 0755), 0);
+    policy_file(&p, "/shadow/10.policy", POLICY);
+    p.options = options;
+    policy_start(&p);
+    expect_answer(&p, CALL, ALLOWED);
+    assert_int_equal(kill(p.s.daemon, SIGHUP), 0);
+    expect_log(&p, "loading the policy again");
+    policy_file(&p, "/shadow/10.policy", "a.B * work personal deny\n");
+    expect_answer(&p, CALL, ALLOWED);
+    expect_log(&p, "shadow: a.B+: work -> personal: allowed, but the policy in ");
+    policy_end(&p);
+}
+
+static void where_kept_answers_cannot_be_read_users_are_asked(void **state)
+{
+    struct policy_stage p;
+
+    (void)state;
+    policy_prepare(&p, POLICY);
+    _cleanup_(freep) char *kept = stage_path(&p.s, "/run/qubes/policy.d/00-kept.policy");
+
+    assert_int_equal(mkdir_all(kept, 0755), 0);
+    policy_start(&p);
+    expect_log(&p, "users are asked again, for ");
+    expect_answer(&p, CALL, ALLOWED);
+    policy_end(&p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_source_with_too_many_requests_is_refused_and_others_are_not),
+        cmocka_unit_test(without_descriptors_callers_wait_and_are_all_answered),
+        cmocka_unit_test(a_hangup_loads_the_shadow_again_too),
+        cmocka_unit_test(where_kept_answers_cannot_be_read_users_are_asked),
+    };
+
+    signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
