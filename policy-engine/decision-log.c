@@ -160,6 +160,7 @@ int decision_log_open(struct decision_log *l, const char *path, uint64_t max, un
             resume(l);
     }
     memcpy(l->written, l->prev, sizeof(l->written));
+    l->works = !r;
     if (r) {
         log_error("decisions are not recorded, for %s cannot be opened: %s",
                   journal ? "the journal" : path,
@@ -268,7 +269,7 @@ void decision_log_add(struct decision_log *l, struct decision_record *d)
     char hash[DECISION_HASH_SIZE];
     int r;
 
-    if (l->fd < 0 && !l->lost)
+    if (l->fd < 0 && !l->works)
         return;
     d->lost = l->added ? 0 : l->lost; /* the first one that is written again says so */
     r = decision_record_write(d, l->prev, &l->lines, hash);

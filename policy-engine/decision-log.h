@@ -21,6 +21,7 @@
 struct decision_log {
     char *path; /* NULL: the journal */
     int fd;     /* -1: no log */
+    bool works; /* it was open once: what cannot be written is counted, and tried again */
     off_t size, max;
     unsigned keep;
     char prev[DECISION_HASH_SIZE];    /* of the last record that was added */

@@ -174,7 +174,7 @@ tests_unit_policy_engine_policy_service_test_SOURCES = tests/unit/policy-engine/
 tests_unit_policy_engine_policy_service_test_LDADD = %D%/libpolicyservice.la $(CMOCKA_LIBS)
 
 POLICY_SERVER_TESTS = tests/unit/policy-engine/refusals-test tests/unit/policy-engine/eval-question-test tests/unit/policy-engine/kept-answers-test tests/unit/policy-engine/decision-log-test tests/unit/policy-engine/shadow-test \
-	tests/unit/policy-engine/notify-user-test
+	tests/unit/policy-engine/notify-user-test tests/unit/policy-engine/decision-log-trouble-test
 check_PROGRAMS += $(POLICY_SERVER_TESTS)
 TESTS += $(POLICY_SERVER_TESTS)
 tests_unit_policy_engine_refusals_test_SOURCES = tests/unit/policy-engine/refusals-test.c tests/unit/test.h
@@ -192,3 +192,6 @@ tests_unit_policy_engine_notify_user_test_SOURCES = tests/unit/policy-engine/not
 tests_unit_policy_engine_notify_user_test_LDADD = %D%/libpolicyserver.la libqrexec/libloop.la $(CMOCKA_LIBS)
 tests_unit_policy_engine_notify_user_test_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup \
 	-Wl,--wrap=clock_ms,--wrap=timer_set
+tests_unit_policy_engine_decision_log_trouble_test_SOURCES = tests/unit/policy-engine/decision-log-trouble-test.c tests/unit/test.h %D%/log-read.c %D%/log-read.h
+tests_unit_policy_engine_decision_log_trouble_test_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_policy_engine_decision_log_trouble_test_LDADD = %D%/libpolicyserver.la $(CMOCKA_LIBS)
