@@ -29,7 +29,7 @@ bin_PROGRAMS += %D%/qrexec-policy-agent
 
 PROMPT_UNIT_TESTS = tests/unit/policy-engine/prompt/notices-test tests/unit/policy-engine/prompt/question-test \
 	tests/unit/policy-engine/prompt/request-test tests/unit/policy-engine/prompt/screen-test \
-	tests/unit/policy-engine/prompt/shown-test
+	tests/unit/policy-engine/prompt/shown-test tests/unit/policy-engine/prompt/agent-test
 check_PROGRAMS += $(PROMPT_UNIT_TESTS)
 TESTS += $(PROMPT_UNIT_TESTS)
 tests_unit_policy_engine_prompt_notices_test_SOURCES = tests/unit/policy-engine/prompt/notices-test.c tests/unit/test.h
@@ -42,6 +42,10 @@ tests_unit_policy_engine_prompt_screen_test_SOURCES = tests/unit/policy-engine/p
 tests_unit_policy_engine_prompt_screen_test_LDADD = %D%/libprompt.la $(CMOCKA_LIBS)
 tests_unit_policy_engine_prompt_shown_test_SOURCES = tests/unit/policy-engine/prompt/shown-test.c tests/unit/test.h
 tests_unit_policy_engine_prompt_shown_test_LDADD = %D%/libprompt.la $(CMOCKA_LIBS)
+
+tests_unit_policy_engine_prompt_agent_test_SOURCES = tests/unit/policy-engine/prompt/agent-test.c tests/unit/test.h
+tests_unit_policy_engine_prompt_agent_test_LDADD = %D%/libfront.la $(CMOCKA_LIBS)
+tests_unit_policy_engine_prompt_agent_test_LDFLAGS = -Wl,--wrap=clock_ms,--wrap=timer_set
 
 PROMPT_STAGE = tests/talk/desktop-stage.c tests/talk/desktop-stage.h tests/talk/prompt-stage.c tests/talk/prompt-stage.h
 PROMPT_TALK_TESTS = tests/talk/policy-agent-test tests/talk/policy-window-test
