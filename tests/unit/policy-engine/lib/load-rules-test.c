@@ -369,9 +369,9 @@ static void what_cannot_be_read_makes_the_policy_invalid(void **state)
     const char *const dirs[] = {dir, NULL};
     const struct policy_source s = {.dirs = dirs};
     static const char *const lines[] = {"\n!include sub\n", "\n!include big\n", "\n!include gone\n",
-                                        "\n!include-dir big\n"};
+                                        "\n!include-dir big\n", "\n!include /dev/zero\n"};
     static const char *const words[] = {"directory", "larger than 16 MiB", "No such file",
-                                        "Not a directory"};
+                                        "Not a directory", "neither file nor directory"};
 
     (void)state;
     assert_int_equal(mkdir(sub, 0700), 0);
@@ -392,7 +392,72 @@ static void what_cannot_be_read_makes_the_policy_invalid(void **state)
     test_rmdir(dir);
 }
 
+/* The kernel says of a file in /proc that it has no bytes. */
+static void a_file_that_is_longer_than_it_says_is_read(void **state)
+{
+    char *dir = test_mkdir();
+    _cleanup_(freep) char *file = format_new("%s/1.policy", dir);
+    const char *const dirs[] = {dir, NULL};
+    const struct policy_source s = {.dirs = dirs};
+    struct policy_error e = {0};
+    struct policy *p = NULL;
+
+    (void)state;
+    assert_int_equal(file_replace(file, "!include /proc/self/status\n", 27, 0600), 0);
+    assert_int_equal(policy_load(&s, &p, &e), POLICY_E_INVALID);
+    assert_string_equal(e.file, "/proc/self/status");
+    assert_int_equal(e.line, 1);
+    policy_error_deinit(&e);
+    test_rmdir(dir);
+}
+
 /* ---- Limits ---- */
+
+static void a_path_that_is_too_long_is_an_error_with_its_line(void **state)
+{
+    static const char *const forms[] = {"!include %s", "!include-dir %s", "!include /%s",
+                                        "!include-service a.B * %s"};
+    char name[4100];
+
+    (void)state;
+    memset(name, 'x', sizeof(name) - 1);
+    name[sizeof(name) - 1] = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+        _cleanup_(freep) char *text = NULL;
+        int n = asprintf(&text, "# first\n%.*s%s\n", (int)strlen(forms[i]) - 2, forms[i], name);
+        const struct policy_file f = {"p/1.policy", text, n < 0 ? 0 : (size_t)n};
+
+        fixture_fails(&f, 1, "p/1.policy", 2, "the path is too long");
+    }
+}
+
+static void a_file_of_no_service_is_an_error(void **state)
+{
+    static const struct policy_file f[] = {FILE_OF("p/1.policy", "!compat-4.0\n"),
+                                           FILE_OF("l/+x", "a b allow\n")};
+
+    (void)state;
+    fixture_fails(f, 2, "l/+x", 0, "no service before its +");
+}
+
+static void there_are_eight_directories_at_most(void **state)
+{
+    const char *dirs[10] = {"p", "p", "p", "p", "p", "p", "p", "p"};
+    static const struct policy_file f = FILE_OF("p/1.policy", "a.B * a b allow\n");
+    struct policy_source s = {.dirs = dirs, .files = &f, .n_files = 1, .files_only = true};
+    struct policy *p = NULL;
+    char **watched = NULL;
+
+    (void)state;
+    assert_int_equal(policy_load(&s, &p, NULL), 0);
+    policy_unref(p);
+    p = NULL;
+    dirs[8] = "p";
+    assert_int_equal(policy_load(&s, &p, NULL), -E2BIG);
+    assert_int_equal(policy_list_watched(&s, &watched), -E2BIG);
+    assert_null(p);
+    assert_null(watched);
+}
 
 static void includes_nest_as_deep_as_the_limit_and_no_deeper(void **state)
 {
@@ -486,6 +551,10 @@ int main(void)
         cmocka_unit_test(the_signature_tells_policies_apart),
         cmocka_unit_test(links_to_files_are_followed_and_directories_passed_over),
         cmocka_unit_test(what_cannot_be_read_makes_the_policy_invalid),
+        cmocka_unit_test(a_file_that_is_longer_than_it_says_is_read),
+        cmocka_unit_test(a_path_that_is_too_long_is_an_error_with_its_line),
+        cmocka_unit_test(a_file_of_no_service_is_an_error),
+        cmocka_unit_test(there_are_eight_directories_at_most),
         cmocka_unit_test(includes_nest_as_deep_as_the_limit_and_no_deeper),
         cmocka_unit_test(a_bomb_of_includes_is_an_error),
         cmocka_unit_test(more_rules_than_the_limit_are_an_error),
