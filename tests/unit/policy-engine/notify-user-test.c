@@ -89,8 +89,10 @@ static void turn(void)
 {
     struct timer enough = {.fn = on_enough};
 
-    timer_set(&enough, 20);
-    (void)loop_run();
+    for (int i = 0; i < 8; i++) { /* so many turns at least, however busy the machine is */
+        timer_set(&enough, 4);
+        (void)loop_run();
+    }
 }
 
 /* The next notice's JSON is that, after its descriptor; NULL: there is none. */

@@ -98,8 +98,10 @@ static void turn(void)
 {
     struct timer enough = {.fn = on_enough};
 
-    timer_set(&enough, 30);
-    (void)loop_run();
+    for (int i = 0; i < 8; i++) { /* so many turns at least, however busy the machine is */
+        timer_set(&enough, 4);
+        (void)loop_run();
+    }
 }
 
 /* Who calls with that descriptor and JSON, and, if so, has said all. */
