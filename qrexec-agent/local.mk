@@ -2,13 +2,14 @@
 vmlib_PROGRAMS += %D%/qrexec-agent %D%/qrexec-fork-server
 vmbin_PROGRAMS += %D%/qrexec-client-vm
 
-%C%_qrexec_agent_SOURCES = \
+# all but its main(), for tests too
+AGENT_PARTS = \
 	%D%/agent.h \
-	%D%/agent-main.c \
 	%D%/calls.c \
 	%D%/carry.c %D%/carry.h \
 	%D%/clients.c \
 	%D%/control.c
+%C%_qrexec_agent_SOURCES = %D%/agent-main.c $(AGENT_PARTS)
 %C%_qrexec_agent_LDADD = libqrexec/libservice.la libqrexec/librelay.la libqrexec/libloop.la
 
 %C%_qrexec_fork_server_SOURCES = %D%/fork-server.c %D%/carry.c %D%/carry.h
