@@ -20,9 +20,11 @@
 #include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 #define RING_LEAST   65536
+#define NO_REPLACE   1U   /* RENAME_NOREPLACE, which not every C library has */
 #define BACKOFF_NEAR 50   /* ms at most, while a name is there but nobody listens */
 #define BACKOFF_FAR  1000 /* ms at most, while nothing is there and the directory is watched */
 
@@ -98,7 +100,7 @@ static void remove_name(const struct socket_vchan *s)
         rename(s->address.sun_path, aside) < 0)
         return;
     if (is_ours(s, aside) ||
-        renameat2(AT_FDCWD, aside, AT_FDCWD, s->address.sun_path, RENAME_NOREPLACE) < 0)
+        syscall(SYS_renameat2, AT_FDCWD, aside, AT_FDCWD, s->address.sun_path, NO_REPLACE) < 0)
         unlink(aside);
 }
 
@@ -263,19 +265,16 @@ static void client_back_off(struct socket_vchan *s)
         s->backoff = most;
 }
 
-/* The watch comes before the try, so that nothing appears between them unseen. */
-static int client_try(struct socket_vchan *s)
+/* 0: connected, or not yet and *ret_wait says so; negative errno. */
+static int client_connect(struct socket_vchan *s, bool *ret_wait)
 {
     _cleanup_(closep) int fd = -1;
-    int r;
+    int r = new_socket(&fd);
 
-    r = client_watch(s);
-    if (!r)
-        r = new_socket(&fd);
+    *ret_wait = false;
     if (r)
         return r;
     if (connect(fd, (struct sockaddr *)&s->address, sizeof(s->address)) == 0) {
-        close_fd(&s->changes);
         take_peer(s, take_fd(&fd));
         return 0;
     }
@@ -285,9 +284,28 @@ static int client_try(struct socket_vchan *s)
     case ELOOP:   /* a link to itself for a moment */
     case ENOTDIR: /* something else stands there: whoever serves will replace it */
     case EAGAIN:  /* its backlog is full */
-    case EINTR: client_back_off(s); return 0;
+    case EINTR: *ret_wait = true; return 0;
     default: return -errno;
     }
+}
+
+/*
+ * Who has to wait tries once more when the watch is there, so that nothing appears between them
+ * unseen. The watch is not closed before the end: the kernel takes milliseconds for that.
+ */
+static int client_try(struct socket_vchan *s)
+{
+    bool wait, watched = s->changes >= 0;
+    int r = client_connect(s, &wait);
+
+    if (r || !wait)
+        return r;
+    r = client_watch(s);
+    if (!r && !watched)
+        r = client_connect(s, &wait);
+    if (!r && wait)
+        client_back_off(s);
+    return r;
 }
 
 static int socket_connect(uint32_t peer, uint32_t port, struct vchan **ret)
