@@ -53,7 +53,18 @@ noinst_LTLIBRARIES += %D%/librelay.la
 	%D%/relay/relay-run.c %D%/relay/relay-run.h
 %C%_librelay_la_LIBADD = %D%/libvchan.la %D%/libwire.la %D%/libbase.la
 
-# service: base, wire, PAM
+# What a small client is built of, in one go and with another C library (configure.ac says why). The
+# libraries stand for the headers: they are made anew when one changes.
+SMALL_FILES = \
+	%D%/base/buf.c %D%/base/io.c %D%/base/log.c %D%/base/paths.c %D%/base/spawn.c %D%/base/util.c \
+	%D%/wire/admin.c %D%/wire/io.c %D%/wire/message.c %D%/wire/message-write.c %D%/wire/text.c \
+	%D%/vchan/vchan.c %D%/vchan/vchan-socket.c \
+	%D%/relay/relay.c %D%/relay/relay-run.c
+SMALL_NEEDS = %D%/librelay.la
+SMALL_BUILD = $(MUSL_CC) $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS) -DVCHAN_SOCKET_ONLY \
+	$(HOUSE_CFLAGS) $(CFLAGS) -fPIE -ffunction-sections -Wl,--gc-sections
+
+# service: base, wire; PAM in a library of its own, which dom0's end goes without
 noinst_LTLIBRARIES += %D%/libservice.la
 %C%_libservice_la_SOURCES = \
 	%D%/service/service.h %D%/service/service-internal.h \
@@ -66,8 +77,11 @@ noinst_LTLIBRARIES += %D%/libservice.la
 	%D%/service/session.c \
 	%D%/service/settings.c \
 	%D%/service/words.c
-%C%_libservice_la_CFLAGS = $(AM_CFLAGS) $(PAM_CFLAGS)
-%C%_libservice_la_LIBADD = %D%/libwire.la %D%/libbase.la $(PAM_LIBS)
+%C%_libservice_la_LIBADD = %D%/libwire.la %D%/libbase.la
+noinst_LTLIBRARIES += %D%/libservice-users.la
+%C%_libservice_users_la_SOURCES = %D%/service/users.c
+%C%_libservice_users_la_CFLAGS = $(AM_CFLAGS) $(PAM_CFLAGS)
+%C%_libservice_users_la_LIBADD = %D%/libservice.la $(PAM_LIBS)
 
 # their unit tests
 WIRE_TESTS = tests/unit/wire/message-test \

@@ -212,7 +212,7 @@ static struct session_wait *wait_find(struct agent *a, const char *user)
 /* The service runs as this process, in this environment. */
 static int wait_start(const struct call *c, struct session_wait *w, char *reterr)
 {
-    const struct service_start how = {.new_session = true};
+    const struct service_start how = {.new_session = true, .users = &service_users_pam};
     struct service s = SERVICE_NULL;
     _cleanup_(freep) char *line =
         format_new("QUBESRPC qubes.WaitForSession+ %s", c->service.words.source);

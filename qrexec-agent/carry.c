@@ -95,7 +95,8 @@ static void take_run(struct relay_params *p, const struct service *s, struct ser
 
 static void start(const struct carry *c, struct relay_params *p)
 {
-    const struct service_start how = {.just_exec = c->type == MSG_JUST_EXEC, .new_session = true};
+    const struct service_start how = {
+        .just_exec = c->type == MSG_JUST_EXEC, .new_session = true, .users = &service_users_pam};
     struct service_run run = SERVICE_RUN_NULL;
     char why[SERVICE_TEXT_MAX] = "";
     int r = 0;

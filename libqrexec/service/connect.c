@@ -5,9 +5,11 @@
 
 #include "libqrexec/base/io.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -42,27 +44,62 @@ static int wait_connected(int fd)
     return -error;
 }
 
+/* An IPv6 address may name its interface: fe80::1%eth0, or by number. */
+static int address_v6(const char *host, struct sockaddr_in6 *ret)
+{
+    const char *scope = strchr(host, '%');
+    char text[INET6_ADDRSTRLEN];
+
+    if (format(text, sizeof(text), "%.*s", (int)strcspn(host, "%"), host) ||
+        inet_pton(AF_INET6, text, &ret->sin6_addr) != 1)
+        return -EINVAL;
+    if (scope && !(ret->sin6_scope_id = if_nametoindex(scope + 1)) &&
+        parse_u32(scope + 1, UINT32_MAX, &ret->sin6_scope_id))
+        return -EINVAL;
+    return 0;
+}
+
+/* Numeric ones only: no resolver is asked. */
+static int connect_address(const struct service *s, int *ret)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } a = {.v6 = {.sin6_family = AF_INET6}};
+    socklen_t n = sizeof(a.v6);
+    _cleanup_(closep) int fd = -1;
+    uint32_t port;
+    int r = parse_u32(s->port, UINT16_MAX, &port);
+
+    if (r)
+        return r;
+    if (strpbrk(s->host, ":%")) {
+        r = address_v6(s->host, &a.v6);
+        a.v6.sin6_port = htons((uint16_t)port);
+    } else {
+        a.v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+        n = sizeof(a.v4);
+        r = inet_pton(AF_INET, s->host, &a.v4.sin_addr) == 1 ? 0 : -EINVAL;
+    }
+    if (r)
+        return r;
+    fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || (connect(fd, &a.any, n) < 0 && errno != EINPROGRESS))
+        return -errno;
+    r = wait_connected(fd);
+    if (!r)
+        *ret = take_fd(&fd);
+    return r;
+}
+
 static int connect_tcp(const struct service *s, int *ret, char *reterr)
 {
-    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
-                             .ai_socktype = SOCK_STREAM};
-    struct addrinfo *a = NULL;
-    _cleanup_(closep) int fd = -1;
-    int r;
+    int r = connect_address(s, ret);
 
-    hints.ai_family = strpbrk(s->host, ":%") ? AF_INET6 : AF_INET;
-    r = getaddrinfo(s->host, s->port, &hints, &a);
-    if (r)
-        return failed(s, gai_strerror(r), reterr);
-    fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    r = fd < 0 || (connect(fd, a->ai_addr, a->ai_addrlen) < 0 && errno != EINPROGRESS) ? -errno : 0;
-    freeaddrinfo(a);
-    if (!r)
-        r = wait_connected(fd);
-    if (r)
-        return failed(s, strerror(-r), reterr);
-    *ret = take_fd(&fd);
-    return 0;
+    if (r == -EINVAL)
+        return failed(s, "not a numeric address", reterr);
+    return r ? failed(s, strerror(-r), reterr) : 0;
 }
 
 int service_connect(const struct service *s, int *ret, char reterr[static SERVICE_TEXT_MAX])

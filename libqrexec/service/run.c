@@ -143,7 +143,7 @@ static int start_program(const struct service *s, const struct service_start *ho
 {
     struct session_exec x = {.service = s, .how = how, .agent = getpid()};
     _cleanup_(streams_deinit) struct streams t = STREAMS_NULL;
-    int r = session_user(s, &x.pw, reterr);
+    int r = how->users ? how->users->find(s, &x.pw, reterr) : 0;
 
     if (!r)
         r = streams_init(&t, s, how->just_exec);

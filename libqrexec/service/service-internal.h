@@ -31,7 +31,7 @@ struct session_exec {
     const struct service *service;
     const struct service_start *how;
     pid_t agent;       /* who carries the data */
-    struct passwd *pw; /* the user; NULL: this process's own, without a login */
+    struct passwd *pw; /* the user; NULL: where there are none, or unknown (a session's own) */
 };
 
 /*
@@ -45,9 +45,15 @@ struct session_exec {
  */
 _Noreturn void session_run(const struct session_exec *x);
 
-/* The user that the command runs as; checks that we may. 0, SERVICE_E_TROUBLE and a reason. */
-int session_user(const struct service *s, struct passwd **ret,
-                 char reterr[static SERVICE_TEXT_MAX]);
+/* Gives the parent the reason, and ends. */
+_Noreturn void session_fail(const char *fmt, ...) _printf_(1, 2);
+
+struct service_users {
+    /* The user that the command runs as; checks that we may. 0, SERVICE_E_TROUBLE and a reason. */
+    int (*find)(const struct service *s, struct passwd **ret, char reterr[static SERVICE_TEXT_MAX]);
+    /* In root's child: becomes them, with what their login sets; or session_fail(). */
+    void (*login)(const struct passwd *pw, struct environment *ret);
+};
 
 /* Connects to s->path, or to s->host and s->port, and queues the descriptor. */
 int service_connect(const struct service *s, int *ret, char reterr[static SERVICE_TEXT_MAX]);

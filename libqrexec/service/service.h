@@ -103,11 +103,19 @@ struct service_run {
 #define SERVICE_RUN_NULL                                                                           \
     ((struct service_run){.in_fd = -1, .out_fd = -1, .err_fd = -1, .log_fd = -1})
 
+/*
+ * Who knows users and logs them in: service_users_pam, in a library of its own (libservice-users),
+ * for VMs. In dom0 there is nobody: everything runs as the process that starts it.
+ */
+struct service_users;
+extern const struct service_users service_users_pam;
+
 /* What the caller of service_start() wants. */
 struct service_start {
     bool just_exec;         /* stdin and stdout are /dev/null, stderr goes to the log alone */
     bool new_session;       /* setsid(); false for a person's own local program in dom0 */
     const char *const *env; /* more variables, NAME=VALUE, NULL at the end; may be NULL */
+    const struct service_users *users; /* NULL: in dom0 */
 };
 
 /*
