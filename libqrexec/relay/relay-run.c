@@ -27,6 +27,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#define PIPE_WANTED (1 << 18) /* bytes in a pipe of the caller's, where it may be that many */
+
 #define ROUNDS 8 /* chunks of one source before the others have their turn */
 
 enum { P_VCHAN = RELAY_STREAMS, P_CHILD, P_SIGNAL, P_WATCH, P_GONE, P_COUNT };
@@ -109,6 +111,7 @@ static void own_flags(struct driver *d, enum relay_stream stream, int flags)
     if (again >= 0) {
         close_fd(fd);
         *fd = again;
+        (void)fcntl(again, F_SETPIPE_SZ, PIPE_WANTED);
         d->eager[stream] = true;
     } else if (!S_ISREG(st.st_mode)) {
         d->most[stream] = 4096; /* PIPE_BUF: what a ready pipe takes */
@@ -318,7 +321,7 @@ static int read_peer(struct driver *d, bool *ret_more)
     int r;
 
     *ret_more = false;
-    n = size_min(buf_room(b), WIRE_CHUNK);
+    n = size_min(buf_room(b), WIRE_HEADER_SIZE + WIRE_CHUNK);
     r = buf_reserve(b, n, &p);
     if (r)
         return r;
