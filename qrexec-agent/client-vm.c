@@ -220,6 +220,8 @@ int main(int argc, char **argv)
         log_error("QREXEC_ROOT: %s", strerror(-r));
         return EXIT_NOT_REACHED;
     }
+    if (!vchan_is_built_in())
+        (void)spawn_become("qrexec-client-vm-full", argv); /* else the call says what is missing */
     r = client_vm_options_read(argc, argv, &o);
     if (r >= 0)
         return r;

@@ -1,25 +1,37 @@
 # qrexec-agent: the VM's end
 vmlib_PROGRAMS += %D%/qrexec-agent %D%/qrexec-fork-server
-vmbin_PROGRAMS += %D%/qrexec-client-vm
 
-# all but its main(), for tests too
-AGENT_PARTS = \
+%C%_qrexec_agent_SOURCES = \
 	%D%/agent.h \
+	%D%/agent-main.c \
 	%D%/calls.c \
 	%D%/carry.c %D%/carry.h \
 	%D%/clients.c \
 	%D%/control.c
-%C%_qrexec_agent_SOURCES = %D%/agent-main.c $(AGENT_PARTS)
-%C%_qrexec_agent_LDADD = libqrexec/libservice.la libqrexec/librelay.la libqrexec/libloop.la
+%C%_qrexec_agent_LDADD = libqrexec/libservice-users.la libqrexec/librelay.la libqrexec/libloop.la
 
 %C%_qrexec_fork_server_SOURCES = %D%/fork-server.c %D%/carry.c %D%/carry.h
-%C%_qrexec_fork_server_LDADD = libqrexec/libservice.la libqrexec/librelay.la
+%C%_qrexec_fork_server_LDADD = libqrexec/libservice-users.la libqrexec/librelay.la
 
-%C%_qrexec_client_vm_SOURCES = \
-	%D%/client-vm.c \
-	%D%/client-vm-options.c %D%/client-vm-options.h
+CLIENT_VM_FILES = %D%/client-vm.c %D%/client-vm-options.c %D%/client-vm-options.h
+if HAVE_MUSL
+vmbin_SCRIPTS += %D%/qrexec-client-vm
+CLEANFILES += %D%/qrexec-client-vm
+%D%/qrexec-client-vm: $(CLIENT_VM_FILES) $(SMALL_FILES) $(SMALL_NEEDS)
+	$(AM_V_CCLD)$(SMALL_BUILD) -o $@ \
+		`for f in $(CLIENT_VM_FILES) $(SMALL_FILES); do case $$f in *.c) echo $(srcdir)/$$f;; esac; done` $(MUSL_LINK)
+if HAVE_XEN
+vmlib_PROGRAMS += %D%/qrexec-client-vm-full
+%C%_qrexec_client_vm_full_SOURCES = $(CLIENT_VM_FILES)
+%C%_qrexec_client_vm_full_LDADD = libqrexec/librelay.la
+%C%_qrexec_client_vm_full_LDFLAGS = $(CLIENT_LDFLAGS)
+endif
+else
+vmbin_PROGRAMS += %D%/qrexec-client-vm
+%C%_qrexec_client_vm_SOURCES = $(CLIENT_VM_FILES)
 %C%_qrexec_client_vm_LDADD = libqrexec/librelay.la
 %C%_qrexec_client_vm_LDFLAGS = $(CLIENT_LDFLAGS)
+endif
 
 # Scripts look for the client at its old place beside the agent, too.
 install-client-vm-link:

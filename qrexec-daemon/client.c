@@ -6,55 +6,29 @@
  *   -c, to a VM     gives the target's port to the caller's daemon; the data is not ours
  *   dom0 to dom0    runs the service between our own streams
  *
- * A daemon's connection is kept as long as the call lasts.
+ * Where a small form of it is built (client-small.c), this is qrexec-client-full, which it becomes
+ * for all but the first.
  */
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
-#include "libqrexec/base/paths.h"
 #include "libqrexec/base/spawn.h"
-#include "libqrexec/relay/relay-run.h"
 #include "libqrexec/service/service.h"
+#include "qrexec-daemon/client-call.h"
 #include "qrexec-daemon/client-daemon.h"
-#include "qrexec-daemon/client-options.h"
 #include "qrexec-daemon/client-pump.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/socket.h>
 
 #define DOM0_CONNECT_MS 5000 /* for a caller that waits already */
 
-static uint64_t deadline_of(const struct client_options *o)
-{
-    return o->connect_ms ? clock_ms() + o->connect_ms : 0;
-}
-
-/* The exit code of a finished relay. */
-static int finish(const struct client_options *o, int r, int code)
-{
-    if (r) {
-        log_error("%s: %s", o->target, r > 0 ? relay_error_text(r) : strerror(-r));
-        return r == RELAY_E_CONNECT || r == RELAY_E_GONE_EARLY ? CLIENT_EXIT_TROUBLE : code;
-    }
-    return o->no_exit_code ? 0 : code;
-}
-
 /* ---- dom0 to VM ---- */
 
-static bool is_stream_socket(int fd)
-{
-    int type = 0;
-    socklen_t n = sizeof(type);
-
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type == SOCK_STREAM;
-}
-
 /* -l: the local command stands where our stdin and stdout would. */
-static int start_local(const struct client_options *o, struct service *local,
-                       struct relay_params *p)
+static int start_local(const struct client_options *o, void *user, struct relay_params *p)
 {
+    struct service *local = user;
     _cleanup_(freep) char *remote = format_new("QREXEC_REMOTE_DOMAIN=%s", o->target);
     const char *env[] = {remote, NULL};
     struct service_run run = SERVICE_RUN_NULL;
@@ -81,65 +55,15 @@ static int plan_local(const struct client_options *o, struct service *ret)
     return r > 0 ? r : r < 0 ? SERVICE_E_TROUBLE : 0;
 }
 
-static void own_streams(const struct client_options *o, struct relay_params *p)
-{
-    p->in_fd = STDIN_FILENO;
-    p->out_fd = o->stdin_socket ? STDIN_FILENO : STDOUT_FILENO;
-}
-
-static int carry_to_vm(const struct client_options *o, const struct wire_peer *peer, int daemon,
-                       struct service *local)
-{
-    struct relay_params p = RELAY_PARAMS_NULL;
-    int code = CLIENT_EXIT_TROUBLE, r = relay_prepare();
-
-    if (!r)
-        r = vchan_listen(peer->domain, peer->port, 65536, &p.vchan);
-    if (r) {
-        log_error("%s: data connection, port %u: %s", o->target, peer->port, vchan_error_text(r));
-        return CLIENT_EXIT_TROUBLE;
-    }
-    p.role = RELAY_CALLER;
-    if (o->local)
-        r = start_local(o, local, &p);
-    else if (!o->just_exec)
-        own_streams(o, &p);
-    if (r) {
-        vchan_free(p.vchan);
-        return r;
-    }
-    p.err_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-    p.just_exec = o->just_exec;
-    p.filter_out = o->filter_out;
-    p.filter_err = o->filter_err;
-    p.prefix = o->prefix;
-    p.prefix_len = o->prefix ? strlen(o->prefix) : 0;
-    p.connect_timeout_ms = o->connect_ms;
-    p.watch_fd = fcntl(daemon, F_DUPFD_CLOEXEC, 3);
-    r = relay_run(&p, &code);
-    return finish(o, r, code);
-}
-
-static int run_in_vm(const struct client_options *o)
+static int call_vm(const struct client_options *o)
 {
     _cleanup_(service_deinit) struct service local = SERVICE_NULL;
-    _cleanup_(closep) int daemon = -1;
-    uint64_t deadline = deadline_of(o);
-    struct wire_peer peer;
     int r;
 
-    if (o->stdin_socket && !is_stream_socket(STDIN_FILENO)) {
-        log_error("--use-stdin-socket: stdin is no stream socket");
-        return CLIENT_EXIT_USAGE;
-    }
-    r = o->local ? plan_local(o, &local) : 0;
-    if (r)
-        return r;
-    if (client_daemon_connect(o->socket_dir, o->target, deadline, &daemon) ||
-        client_daemon_exec(daemon, o->just_exec ? MSG_JUST_EXEC : MSG_EXEC_CMDLINE, 0, o->command,
-                           deadline, &peer))
-        return CLIENT_EXIT_TROUBLE;
-    return carry_to_vm(o, &peer, daemon, &local);
+    if (!o->local)
+        return client_call(o, client_own_streams, NULL);
+    r = plan_local(o, &local);
+    return r ? r : client_call(o, start_local, &local);
 }
 
 /* ---- services of dom0 ---- */
@@ -249,7 +173,7 @@ static int connect_source(const struct client_options *o, uint64_t deadline, int
 static int connect_to_dom0(const struct client_options *o)
 {
     _cleanup_(closep) int daemon = -1;
-    uint64_t deadline = deadline_of(o);
+    uint64_t deadline = client_deadline(o);
     struct wire_peer peer = {0, 0};
     int code;
 
@@ -266,7 +190,7 @@ static int connect_to_vm(const struct client_options *o)
 {
     _cleanup_(closep) int source = -1;
     _cleanup_(closep) int target = -1;
-    uint64_t deadline = deadline_of(o);
+    uint64_t deadline = client_deadline(o);
     struct wire_peer peer;
 
     if (client_daemon_connect(o->socket_dir, o->target, deadline, &target) ||
@@ -280,34 +204,17 @@ static int connect_to_vm(const struct client_options *o)
     return 0;
 }
 
-static int run(const struct client_options *o)
+static int run(const struct client_options *o, char **argv)
 {
     bool dom0 = client_target_is_dom0(o);
 
+    (void)argv;
     if (o->connects)
         return dom0 ? connect_to_dom0(o) : connect_to_vm(o);
-    return dom0 ? run_dom0_for_dom0(o) : run_in_vm(o);
+    return dom0 ? run_dom0_for_dom0(o) : call_vm(o);
 }
 
 int main(int argc, char **argv)
 {
-    struct client_options o;
-    int r = fd_open_standard();
-
-    if (r || argc < 1)
-        return CLIENT_EXIT_TROUBLE;
-    log_open("qrexec-client", LOG_TARGET_STDERR);
-    signal(SIGPIPE, SIG_IGN);
-    r = paths_init(NULL, PATHS_TOOL);
-    if (r) {
-        log_error("QREXEC_ROOT: %s", strerror(-r));
-        return CLIENT_EXIT_TROUBLE;
-    }
-    r = client_options_read(argc, argv, &o);
-    if (r >= 0)
-        return r;
-    r = run(&o);
-    if (o.kill_at_end && client_kill(o.target) && !r)
-        r = CLIENT_EXIT_TROUBLE;
-    return r;
+    return client_main(argc, argv, run);
 }

@@ -10,12 +10,29 @@ sbin_PROGRAMS += %D%/qrexec-daemon
 %C%_qrexec_daemon_LDADD = %D%/libdaemon.la libqrexec/libloop.la
 
 # qrexec-client is a program of its own, and runs dom0's services
+CLIENT_PARTS = %D%/client-call.c %D%/client-call.h %D%/client-daemon.c %D%/client-daemon.h %D%/client-options.c \
+	%D%/client-options.h
+CLIENT_FILES = %D%/client.c %D%/client-pump.c %D%/client-pump.h $(CLIENT_PARTS)
+CLIENT_NEEDS = libqrexec/libservice.la libqrexec/librelay.la libqrexec/libvchan.la libqrexec/libwire.la \
+	libqrexec/libbase.la
+CLIENT_SMALL_FILES = %D%/client-small.c $(CLIENT_PARTS)
+if HAVE_MUSL
+qubeslib_SCRIPTS += %D%/qrexec-client
+CLEANFILES += %D%/qrexec-client
+%D%/qrexec-client: $(CLIENT_SMALL_FILES) $(SMALL_FILES) $(SMALL_NEEDS)
+	$(AM_V_CCLD)$(SMALL_BUILD) -o $@ \
+		`for f in $(CLIENT_SMALL_FILES) $(SMALL_FILES); do case $$f in *.c) echo $(srcdir)/$$f;; esac; done` $(MUSL_LINK)
+qubeslib_PROGRAMS += %D%/qrexec-client-full
+%C%_qrexec_client_full_SOURCES = $(CLIENT_FILES)
+%C%_qrexec_client_full_LDADD = $(CLIENT_NEEDS)
+%C%_qrexec_client_full_LDFLAGS = $(CLIENT_LDFLAGS)
+else
 qubeslib_PROGRAMS += %D%/qrexec-client
-%C%_qrexec_client_SOURCES = \
-	%D%/client.c %D%/client-daemon.c %D%/client-daemon.h %D%/client-options.c %D%/client-options.h \
-	%D%/client-pump.c %D%/client-pump.h
-%C%_qrexec_client_LDADD = libqrexec/libservice.la libqrexec/librelay.la libqrexec/libvchan.la \
-	libqrexec/libwire.la libqrexec/libbase.la
+%C%_qrexec_client_SOURCES = $(CLIENT_FILES)
+%C%_qrexec_client_LDADD = $(CLIENT_NEEDS)
+%C%_qrexec_client_LDFLAGS = $(CLIENT_LDFLAGS)
+endif
+EXTRA_DIST += %D%/client-small.c
 
 INSTALL_HOOKS += install-qrexec-client-link
 UNINSTALL_HOOKS += uninstall-qrexec-client-link

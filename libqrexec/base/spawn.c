@@ -1,6 +1,8 @@
 /* Starting programs: see spawn.h. */
 #include "libqrexec/base/spawn.h"
 
+#include "libqrexec/base/paths.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -146,4 +148,18 @@ int spawn_wait(pid_t pid)
         if (errno != EINTR)
             return -errno;
     return spawn_exit_code(status);
+}
+
+int spawn_become(const char *name, char **argv)
+{
+    char path[PATH_SIZE], *slash;
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+    path[n > 0 ? n : 0] = 0;
+    slash = strrchr(path, '/');
+    if (slash && format(slash + 1, sizeof(path) - (size_t)(slash + 1 - path), "%s", name) == 0)
+        execv(path, argv);
+    if (path_program(path, PATH_LIB, name) == 0)
+        execv(path, argv);
+    return -errno;
 }

@@ -37,4 +37,10 @@ int spawn_exit_code(int status);
 /* pidfd of a child of ours. */
 int spawn_pidfd(pid_t pid, int *ret);
 
+/*
+ * Becomes another program of ours, one that does more: it lies beside this one, or where such
+ * programs are installed. Returns only when it cannot: negative errno.
+ */
+int spawn_become(const char *name, char **argv);
+
 #endif

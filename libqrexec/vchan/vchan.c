@@ -10,7 +10,7 @@
 
 static const struct vchan_transport *const transports[] = {
     &vchan_socket_transport,
-#ifdef HAVE_XEN
+#if defined(HAVE_XEN) && !defined(VCHAN_SOCKET_ONLY)
     &vchan_xen_transport,
 #endif
 };
@@ -34,6 +34,13 @@ static int choose(const struct vchan_transport **ret)
         }
     }
     return -EPROTONOSUPPORT;
+}
+
+bool vchan_is_built_in(void)
+{
+    const struct vchan_transport *t;
+
+    return choose(&t) == 0;
 }
 
 int vchan_own_domain(uint32_t *ret)

@@ -33,6 +33,9 @@ enum vchan_state {
     VCHAN_CLOSED,    /* the peer left; what it sent before can still be read */
 };
 
+/* Whether this program has the transport that is in use here; small clients may lack Xen's. */
+bool vchan_is_built_in(void);
+
 /* This process's own domain number (VCHAN_DOMAIN, xenstore); 0 in dom0. */
 int vchan_own_domain(uint32_t *ret);
 
