@@ -64,7 +64,7 @@ SMALL_NEEDS = %D%/librelay.la
 SMALL_BUILD = $(MUSL_CC) $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS) -DVCHAN_SOCKET_ONLY \
 	$(HOUSE_CFLAGS) $(CFLAGS) -fPIE -ffunction-sections -Wl,--gc-sections
 
-# service: base, wire; PAM in a library of its own, which dom0's end goes without
+# service: base, wire; users in a library of their own, which dom0's end goes without, and PAM in another
 noinst_LTLIBRARIES += %D%/libservice.la
 %C%_libservice_la_SOURCES = \
 	%D%/service/service.h %D%/service/service-internal.h \
@@ -79,9 +79,12 @@ noinst_LTLIBRARIES += %D%/libservice.la
 	%D%/service/words.c
 %C%_libservice_la_LIBADD = %D%/libwire.la %D%/libbase.la
 noinst_LTLIBRARIES += %D%/libservice-users.la
-%C%_libservice_users_la_SOURCES = %D%/service/users.c
-%C%_libservice_users_la_CFLAGS = $(AM_CFLAGS) $(PAM_CFLAGS)
-%C%_libservice_users_la_LIBADD = %D%/libservice.la $(PAM_LIBS)
+%C%_libservice_users_la_SOURCES = %D%/service/users.c %D%/service/login.h %D%/service/login-stamp.c
+%C%_libservice_users_la_LIBADD = %D%/libservice.la
+noinst_LTLIBRARIES += %D%/libservice-login.la
+%C%_libservice_login_la_SOURCES = %D%/service/login.c
+%C%_libservice_login_la_CFLAGS = $(AM_CFLAGS) $(PAM_CFLAGS)
+%C%_libservice_login_la_LIBADD = %D%/libservice-users.la $(PAM_LIBS)
 
 # their unit tests
 WIRE_TESTS = tests/unit/wire/message-test \

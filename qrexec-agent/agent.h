@@ -29,6 +29,7 @@ struct agent;
 struct client;
 struct call;
 struct session_wait;
+struct session;
 
 enum control_state {
     CONTROL_WAITING, /* for a daemon */
@@ -64,8 +65,9 @@ struct clients {
 struct calls {
     struct call *first;
     struct session_wait *waits;
-    const char *fork_server; /* a path, %s is the user; NULL: none */
-    struct rlimit files;     /* what programs get; the agent itself takes more */
+    struct session *sessions; /* sessions.c */
+    const char *fork_server;  /* a path, %s is the user; NULL: none */
+    struct rlimit files;      /* what programs get; the agent itself takes more */
     bool told_meminfo;
 };
 
@@ -108,6 +110,15 @@ void calls_start(struct agent *a, uint32_t type, const struct wire_exec *exec);
 void calls_gone(struct agent *a, const struct wire_peer *peer);
 /* As clients_keep(). */
 bool calls_keep(struct agent *a, const struct wire_peer *peer);
+/*
+ * sessions.c: a process for each user that holds their login (qrexec-session). Gives it a call:
+ * *ret is our end of a socket whose other end the process that carries the call holds. It says so
+ * there with a byte; an end before that means that nobody took it. Negative errno.
+ */
+int sessions_call(struct agent *a, const char *user, const struct wire_fork *f,
+                  struct wire_text line, int *ret);
+void sessions_deinit(struct agent *a);
+
 /* A child of ours has ended. */
 void calls_reap(struct agent *a, pid_t pid);
 void calls_deinit(struct agent *a);

@@ -26,13 +26,17 @@ struct call {
     struct call *next, *prev;
     struct agent *agent;
     struct service service;
+    char *line; /* the command line as it came */
     uint32_t type, domain, port;
     uint64_t epoch;
     int failed;                /* exit code of a command that cannot be started */
     struct session_wait *wait; /* waits for it */
     pid_t child;               /* carries it; 0 none */
     int link;                  /* to the child: it is told when the caller's domain is gone */
-    int server;                /* connection to a fork server, or -1 */
+    int server;                /* connection to a fork server or a session's carrier, or -1 */
+    bool in_session;           /* the latter, which says when it has taken the call */
+    bool taken;
+    unsigned tries;
     struct watch watch;
     struct buf out; /* for the fork server */
 };
@@ -59,6 +63,7 @@ static void call_free(struct call *c)
     close_fd(&c->link);
     buf_deinit(&c->out);
     service_deinit(&c->service);
+    free(c->line);
     free(c);
 }
 
@@ -82,6 +87,7 @@ static void call_fork(struct call *c)
         .keep_fd = -1, /* below */
         .who = log_who(),
         .files = c->agent->calls.files,
+        .users = &service_users_own,
     };
     int pair[2] = {-1, -1}, r;
     pid_t pid;
@@ -101,6 +107,20 @@ static void call_fork(struct call *c)
     c->child = pid;
 }
 
+static void call_go(struct call *c);
+
+/* A session that ended before it took the call has not run it: another one is asked, once. */
+static void server_gone(struct call *c)
+{
+    if (!c->in_session || c->taken) {
+        call_end(c);
+        return;
+    }
+    watch_stop(&c->watch);
+    close_fd(&c->server);
+    call_go(c);
+}
+
 static void on_server(struct watch *w, short revents)
 {
     struct call *c = container_of(w, struct call, watch);
@@ -110,12 +130,13 @@ static void on_server(struct watch *w, short revents)
     (void)revents;
     if (n >= 0 || n == -EAGAIN) {
         n = read(c->server, ignored, sizeof(ignored));
+        c->taken |= n > 0;
         if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))) {
             watch_set(w, c->server, (short)(buf_len(&c->out) ? POLLIN | POLLOUT : POLLIN));
             return;
         }
     }
-    call_end(c);
+    server_gone(c);
 }
 
 /* Whoever listens there must be the user, or root, or us: anyone may make a socket in a folder. */
@@ -147,16 +168,23 @@ static int server_path(const char *pattern, const char *user, char ret[static PA
     return format(ret, PATH_SIZE, "%.*s%s%s", (int)(at - pattern), pattern, user, at + 2);
 }
 
+static struct wire_fork fork_message(const struct call *c, struct wire_text line)
+{
+    return (struct wire_fork){.type = c->type,
+                              .domain = c->domain,
+                              .port = c->port,
+                              .cmdline_len = (uint32_t)line.len + 1};
+}
+
 static int server_message(struct call *c)
 {
     struct wire_text line = wire_text(c->service.words.command);
-    struct wire_fork f = {.type = c->type, .domain = c->domain, .port = c->port};
+    struct wire_fork f = fork_message(c, line);
     struct wire_writer w;
     unsigned char *p;
     size_t size = WIRE_FORK_SIZE + line.len + 1;
     int r;
 
-    f.cmdline_len = (uint32_t)line.len + 1;
     c->out = BUF_NULL(size + GONE_SIZE);
     r = buf_reserve(&c->out, size, &p);
     if (r)
@@ -193,11 +221,40 @@ static int call_to_server(struct call *c)
     return 0;
 }
 
+/* A program that needs a login; sockets do not, and a process without root's rights has none. */
+static bool needs_login(const struct call *c)
+{
+    return !c->failed && geteuid() == 0 &&
+           (c->service.kind == SERVICE_PROGRAM || c->service.kind == SERVICE_SHELL);
+}
+
+/* False: it has an exit code instead. */
+static bool call_to_session(struct call *c)
+{
+    struct wire_text line = wire_text(c->line);
+    struct wire_fork f = fork_message(c, line);
+    int r = c->tries++ < 2 ? sessions_call(c->agent, c->service.user, &f, line, &c->server)
+                           : -ECONNABORTED;
+
+    if (r) {
+        log_error("call on port %u of domain %u: the session of user %s: %s", c->port, c->domain,
+                  c->service.user, strerror(-r));
+        c->failed = SERVICE_E_TROUBLE;
+        return false;
+    }
+    c->in_session = true;
+    c->out = BUF_NULL(GONE_SIZE);
+    c->watch.fn = on_server;
+    watch_set(&c->watch, c->server, POLLIN);
+    return true;
+}
+
 static void call_go(struct call *c)
 {
     c->wait = NULL;
-    if (call_to_server(c))
-        call_fork(c);
+    if (!call_to_server(c) || (needs_login(c) && call_to_session(c)))
+        return;
+    call_fork(c);
 }
 
 static struct session_wait *wait_find(struct agent *a, const char *user)
@@ -212,7 +269,7 @@ static struct session_wait *wait_find(struct agent *a, const char *user)
 /* The service runs as this process, in this environment. */
 static int wait_start(const struct call *c, struct session_wait *w, char *reterr)
 {
-    const struct service_start how = {.new_session = true, .users = &service_users_pam};
+    const struct service_start how = {.new_session = true, .users = &service_users_own};
     struct service s = SERVICE_NULL;
     _cleanup_(freep) char *line =
         format_new("QUBESRPC qubes.WaitForSession+ %s", c->service.words.source);
@@ -292,8 +349,12 @@ static struct call *call_new(struct agent *a, uint32_t type, const struct wire_e
 {
     struct call *c = calloc(1, sizeof(*c));
 
-    if (!c)
+    if (c)
+        c->line = strdup(exec->cmdline.s);
+    if (!c || !c->line) {
+        free(c);
         return NULL;
+    }
     c->agent = a;
     c->type = type;
     c->domain = exec->domain;
@@ -391,4 +452,5 @@ void calls_deinit(struct agent *a)
         call_free(a->calls.first);
     while (a->calls.waits)
         wait_free(a, a->calls.waits);
+    sessions_deinit(a);
 }

@@ -96,7 +96,7 @@ static void take_run(struct relay_params *p, const struct service *s, struct ser
 static void start(const struct carry *c, struct relay_params *p)
 {
     const struct service_start how = {
-        .just_exec = c->type == MSG_JUST_EXEC, .new_session = true, .users = &service_users_pam};
+        .just_exec = c->type == MSG_JUST_EXEC, .new_session = true, .users = c->users};
     struct service_run run = SERVICE_RUN_NULL;
     char why[SERVICE_TEXT_MAX] = "";
     int r = 0;

@@ -18,6 +18,7 @@ struct carry {
                     gone. -1 none */
     const char *who;     /* for the log */
     struct rlimit files; /* what the program gets */
+    const struct service_users *users;
 };
 
 /* In the child: ends the process. */

@@ -49,7 +49,8 @@ static int read_call(int fd, struct wire_fork *ret, char **ret_line)
 static _Noreturn void serve(int fd)
 {
     static struct service service;
-    struct carry carry = {.service = &service, .keep_fd = fd, .who = who};
+    struct carry carry = {
+        .service = &service, .keep_fd = fd, .who = who, .users = &service_users_own};
     char why[SERVICE_TEXT_MAX], *line = NULL;
     struct wire_fork call;
     int r;

@@ -1,5 +1,5 @@
 # qrexec-agent: the VM's end
-vmlib_PROGRAMS += %D%/qrexec-agent %D%/qrexec-fork-server
+vmlib_PROGRAMS += %D%/qrexec-agent %D%/qrexec-fork-server %D%/qrexec-session
 
 %C%_qrexec_agent_SOURCES = \
 	%D%/agent.h \
@@ -7,11 +7,16 @@ vmlib_PROGRAMS += %D%/qrexec-agent %D%/qrexec-fork-server
 	%D%/calls.c \
 	%D%/carry.c %D%/carry.h \
 	%D%/clients.c \
-	%D%/control.c
+	%D%/control.c \
+	%D%/session-call.c %D%/session-call.h \
+	%D%/sessions.c
 %C%_qrexec_agent_LDADD = libqrexec/libservice-users.la libqrexec/librelay.la libqrexec/libloop.la
 
 %C%_qrexec_fork_server_SOURCES = %D%/fork-server.c %D%/carry.c %D%/carry.h
 %C%_qrexec_fork_server_LDADD = libqrexec/libservice-users.la libqrexec/librelay.la
+
+%C%_qrexec_session_SOURCES = %D%/qrexec-session.c %D%/session-call.c %D%/session-call.h %D%/carry.c %D%/carry.h
+%C%_qrexec_session_LDADD = libqrexec/libservice-login.la libqrexec/librelay.la
 
 CLIENT_VM_FILES = %D%/client-vm.c %D%/client-vm-options.c %D%/client-vm-options.h
 if HAVE_MUSL
@@ -46,12 +51,15 @@ UNINSTALL_HOOKS += uninstall-client-vm-link
 install-vm-links: install-client-vm-link
 
 # talks with a scripted daemon; they run the programs of this folder
-AGENT_TALKS = tests/talk/agent-exec-test tests/talk/agent-trigger-test
+AGENT_TALKS = tests/talk/agent-exec-test tests/talk/agent-session-test tests/talk/agent-trigger-test
 check_PROGRAMS += $(AGENT_TALKS)
 TESTS += $(AGENT_TALKS)
 tests_talk_agent_exec_test_SOURCES = tests/talk/agent-exec-test.c \
 	tests/talk/agent-peer.c tests/talk/agent-peer.h tests/unit/test.h
 tests_talk_agent_exec_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_talk_agent_session_test_SOURCES = tests/talk/agent-session-test.c \
+	tests/talk/agent-peer.c tests/talk/agent-peer.h tests/unit/test.h
+tests_talk_agent_session_test_LDADD = libqrexec/libservice-users.la libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_talk_agent_trigger_test_SOURCES = tests/talk/agent-trigger-test.c \
 	tests/talk/agent-peer.c tests/talk/agent-peer.h tests/unit/test.h
 tests_talk_agent_trigger_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <ev.h>
+#include <malloc.h>
 #include <signal.h>
 
 static struct ev_loop *loop;
@@ -115,8 +116,10 @@ int loop_init(void)
     return 0;
 }
 
+/* What the start needed is given back: this process is there for long, and waits most of the time. */
 int loop_run(void)
 {
+    malloc_trim(0);
     ev_run(loop, 0);
     return exit_code;
 }

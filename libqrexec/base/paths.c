@@ -57,3 +57,16 @@ int path_program(char buf[static PATH_SIZE], enum path_dir dir, const char *name
         return path_get(buf, "%s/%s", dirs[dir].private, name);
     return format(buf, PATH_SIZE, "%s/%s", dirs[dir].configured, name);
 }
+
+int path_neighbour(char buf[static PATH_SIZE], const char *name)
+{
+    ssize_t n = readlink("/proc/self/exe", buf, PATH_SIZE - 1);
+    char *slash;
+
+    buf[n > 0 ? n : 0] = 0;
+    slash = strrchr(buf, '/');
+    if (slash && !format(slash + 1, PATH_SIZE - (size_t)(slash + 1 - buf), "%s", name) &&
+        access(buf, X_OK) == 0)
+        return 0;
+    return path_program(buf, PATH_LIB, name);
+}

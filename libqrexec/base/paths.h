@@ -28,4 +28,7 @@ int path_get(char buf[static PATH_SIZE], const char *fmt, ...) _printf_(2, 3);
 enum path_dir { PATH_BIN, PATH_SBIN, PATH_LIB };
 int path_program(char buf[static PATH_SIZE], enum path_dir dir, const char *name);
 
+/* A program of ours that lies beside this one, else the one that is installed in PATH_LIB. */
+int path_neighbour(char buf[static PATH_SIZE], const char *name);
+
 #endif

@@ -152,14 +152,11 @@ int spawn_wait(pid_t pid)
 
 int spawn_become(const char *name, char **argv)
 {
-    char path[PATH_SIZE], *slash;
-    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    char path[PATH_SIZE];
+    int r = path_neighbour(path, name);
 
-    path[n > 0 ? n : 0] = 0;
-    slash = strrchr(path, '/');
-    if (slash && format(slash + 1, sizeof(path) - (size_t)(slash + 1 - path), "%s", name) == 0)
-        execv(path, argv);
-    if (path_program(path, PATH_LIB, name) == 0)
-        execv(path, argv);
+    if (r)
+        return r;
+    execv(path, argv);
     return -errno;
 }

@@ -51,9 +51,14 @@ _Noreturn void session_fail(const char *fmt, ...) _printf_(1, 2);
 struct service_users {
     /* The user that the command runs as; checks that we may. 0, SERVICE_E_TROUBLE and a reason. */
     int (*find)(const struct service *s, struct passwd **ret, char reterr[static SERVICE_TEXT_MAX]);
-    /* In root's child: becomes them, with what their login sets; or session_fail(). */
-    void (*login)(const struct passwd *pw, struct environment *ret);
+    /*
+     * In root's child, NULL where nobody logs in: becomes the user, with the environment of the
+     * login; or session_fail(). True: the profile has been read, no login shell is needed.
+     */
+    bool (*become)(const struct service_users *users, const struct service *s,
+                   struct environment *ret);
 };
+int users_find(const struct service *s, struct passwd **ret, char reterr[static SERVICE_TEXT_MAX]);
 
 /* Connects to s->path, or to s->host and s->port, and queues the descriptor. */
 int service_connect(const struct service *s, int *ret, char reterr[static SERVICE_TEXT_MAX]);

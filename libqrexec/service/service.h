@@ -104,11 +104,11 @@ struct service_run {
     ((struct service_run){.in_fd = -1, .out_fd = -1, .err_fd = -1, .log_fd = -1})
 
 /*
- * Who knows users and logs them in: service_users_pam, in a library of its own (libservice-users),
- * for VMs. In dom0 there is nobody: everything runs as the process that starts it.
+ * Who knows users: service_users_own for a process that runs commands of its own user, a login's
+ * (login.h) for root's in a VM. In dom0 there is nobody: everything runs as who starts it.
  */
 struct service_users;
-extern const struct service_users service_users_pam;
+extern const struct service_users service_users_own;
 
 /* What the caller of service_start() wants. */
 struct service_start {

@@ -1,6 +1,6 @@
 /*
  * Becoming the program of a command, in the child that will run it: its environment, its shell.
- * Becoming its user before that is users.c's, where the place has users: in a VM.
+ * Becoming its user before that is login.c's, in a VM with root's rights.
  */
 #include "libqrexec/service/service-internal.h"
 
@@ -94,16 +94,17 @@ static void set_login(struct environment *e, const struct passwd *pw)
 
 _Noreturn void session_run(const struct session_exec *x)
 {
-    bool login = x->pw && x->service->place == SERVICE_PLACE_VM && geteuid() == 0;
+    const struct service_users *users = x->how->users;
+    bool by_login = users && users->become;
     struct environment base = {0};
 
-    if (login) {
-        x->how->users->login(x->pw, &base);
+    if (by_login) {
+        by_login = !users->become(users, x->service, &base);
     } else {
         for (char **p = environ; p && *p; p++)
             environment_put(&base, *p);
+        if (x->service->place == SERVICE_PLACE_VM)
+            set_login(&base, x->pw);
     }
-    if (x->service->place == SERVICE_PLACE_VM)
-        set_login(&base, x->pw);
-    become_program(x, login, &base);
+    become_program(x, by_login, &base);
 }
