@@ -116,7 +116,8 @@ int loop_init(void)
     return 0;
 }
 
-/* What the start needed is given back: this process is there for long, and waits most of the time. */
+/* What the start needed is given back: this process is there for long, and waits most of the time.
+ */
 int loop_run(void)
 {
     malloc_trim(0);
