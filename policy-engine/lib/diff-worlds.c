@@ -28,18 +28,32 @@ static int try_spelled(struct diff *d, const struct shape *s)
     return r;
 }
 
-/* Running, halted, internal: what a rule or a choice may depend on, and not only in one way. */
-static int try_shape(struct diff *d, const struct shape *shape)
+/* Decided by an ask that offers what all rules bring in. */
+static bool offers(const struct rule_pair *p, size_t side)
+{
+    return p->has[side] && p->words[side].action == POLICY_ASK &&
+           p->words[side].redirect.kind == TOKEN_BAD;
+}
+
+static bool asks_for_one(const struct rule_pair *p, size_t side)
+{
+    return p->has[side] && p->words[side].action == POLICY_ASK && !offers(p, side);
+}
+
+/*
+ * All domains run and none is internal. One that is halted takes the same choices from both asks,
+ * and the same allows where neither may start it; where just one may, they differ in that already.
+ * One that is internal is no choice, but can be the target= of an ask.
+ */
+static int try_shape(const struct rule_pair *p, const struct shape *shape)
 {
     struct shape s = *shape;
-    int r = try_spelled(d, &s);
+    int r = try_spelled(p->diff, &s);
 
-    s.halted = true;
-    if (!r)
-        r = try_spelled(d, &s);
-    s.halted = false;
+    if (r || !((offers(p, 0) && asks_for_one(p, 1)) || (asks_for_one(p, 0) && offers(p, 1))))
+        return r;
     s.internal = true;
-    return r ? r : try_spelled(d, &s);
+    return try_spelled(p->diff, &s);
 }
 
 static bool is_shown(const struct rule_pair *p)
@@ -50,7 +64,7 @@ static bool is_shown(const struct rule_pair *p)
 /* The domains that a rule's own target= leads to, or a call for @dispvm, must be there. */
 static int try_endings(const struct rule_pair *p, const struct shape *base)
 {
-    int r = try_shape(p->diff, base);
+    int r = try_shape(p, base);
 
     for (size_t i = 0; !r && i < 2; i++) {
         struct shape s = *base;
@@ -60,7 +74,7 @@ static int try_endings(const struct rule_pair *p, const struct shape *base)
             continue;
         if (p->words[i].redirect.kind == TOKEN_BAD ? shape_ending(&s, &e)
                                                    : shape_redirect(&s, p->words[i].redirect, &e))
-            r = try_shape(p->diff, &s);
+            r = try_shape(p, &s);
     }
     return r;
 }
@@ -80,10 +94,15 @@ static bool lead(struct shape *s, enum leading how, struct word w)
     return false;
 }
 
-/* A choice that rule k of the one policy brings in, and rule l of the other (or none) keeps out. */
-static int try_choice(const struct rule_pair *p, const struct shape *base,
-                      const struct rule_words *k, const struct rule_words *l)
+/*
+ * A choice that rule number k of the one policy brings in, and rule l of the other (or none) keeps
+ * out.
+ */
+static int try_choice(const struct rule_pair *p, const struct shape *base, size_t side,
+                      uint32_t number, const struct rule_words *l)
 {
+    struct search *search = &p->diff->search[side];
+    const struct rule_words *k = &search->words[number];
     struct need need = p->need;
     int r = 0;
 
@@ -100,38 +119,37 @@ static int try_choice(const struct rule_pair *p, const struct shape *base,
         if (!class_require(&s.source, k->source) || !lead(&s, (enum leading)how, k->leads) ||
             (l && (!class_require(&s.source, l->source) || !lead(&s, (enum leading)how, l->leads))))
             continue;
+        r = search_is_offered(search, number, (enum leading)how);
+        if (r <= 0)
+            continue;
         diff_choose(p->diff, &need, false);
-        r = try_shape(p->diff, &s);
+        r = try_shape(p, &s);
     }
     return r;
 }
 
-/* Decided by an ask that offers what all rules bring in. */
-static bool offers(const struct rule_pair *p, size_t side)
-{
-    return p->has[side] && p->words[side].action == POLICY_ASK &&
-           p->words[side].redirect.kind == TOKEN_BAD;
-}
+/* What a choice is looked for by, the most likely first. */
+enum looking { BY_CHANGED, BY_CHANGED_KEEPER, BY_ANY, LOOKINGS };
 
 /*
  * Where the deciding rules are counterparts, a choice that an unchanged rule brings in can be kept
  * out by a changed one only.
  */
-static int try_keepers(const struct rule_pair *p, const struct shape *base, size_t side, uint32_t k)
+static int try_keepers(const struct rule_pair *p, const struct shape *base, size_t side, uint32_t k,
+                       enum looking how)
 {
     struct diff *d = p->diff;
     const struct search *there = &d->search[!side];
-    const struct rule_words *by = &d->search[side].words[k];
     bool changed = d->changed[side][k];
     size_t n = changed ? d->n_denies[!side] : d->n_changed_denies[!side];
     int r = 0;
 
-    if (by->action == POLICY_DENY || is_shown(p))
+    if (d->search[side].words[k].action == POLICY_DENY || changed != (how == BY_CHANGED))
         return 0;
-    if (changed || !p->same)
-        r = try_choice(p, base, by, NULL);
-    for (size_t i = 0; offers(p, !side) && !r && i < n && !is_shown(p); i++)
-        r = try_choice(p, base, by, &there->words[d->denies[!side][i]]);
+    if (changed || (how == BY_ANY && !p->same))
+        r = try_choice(p, base, side, k, NULL);
+    for (size_t i = 0; how != BY_ANY && offers(p, !side) && !r && i < n && !is_shown(p); i++)
+        r = try_choice(p, base, side, k, &there->words[d->denies[!side][i]]);
     return r;
 }
 
@@ -139,10 +157,13 @@ static int try_choices(const struct rule_pair *p, const struct shape *base)
 {
     int r = 0;
 
-    for (size_t side = 0; side < 2; side++)
-        for (uint32_t k = 0; offers(p, side) && !r && k < p->diff->search[side].policy->n; k++)
+    for (size_t i = 0; i < LOOKINGS * 2; i++) {
+        size_t side = i % 2, n = p->diff->search[side].policy->n;
+
+        for (uint32_t k = 0; offers(p, side) && !r && !is_shown(p) && k < n; k++)
             if (!p->diff->search[side].repeats[k])
-                r = try_keepers(p, base, side, k);
+                r = try_keepers(p, base, side, k, (enum looking)(i / 2));
+    }
     return r;
 }
 
@@ -183,7 +204,7 @@ static int try_asking(const struct rule_pair *p, bool dom0, enum asking asking)
 static int pair_up(struct diff *d, uint32_t a, uint32_t b)
 {
     struct rule_pair p = {.diff = d, .rules = {a, b}};
-    bool deny = true;
+    bool deny = true; /* nothing can be wider than what denies */
     int r = 0;
 
     p.same = a != POLICY_NO_RULE && !d->changed[0][a] && d->counterpart[a] == b;
@@ -192,7 +213,7 @@ static int pair_up(struct diff *d, uint32_t a, uint32_t b)
         if (!p.has[i])
             continue;
         p.words[i] = d->search[i].words[p.rules[i]];
-        deny &= p.words[i].action == POLICY_DENY;
+        deny &= p.words[i].action == POLICY_DENY || (d->wider && i == 0);
         if (!need_add(&p.need, p.words[i].service, p.words[i].argument))
             return 0;
     }
