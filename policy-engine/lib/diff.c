@@ -14,9 +14,18 @@ static bool same_end(const struct policy_domains *d, const char *a, const char *
            dom == policy_domains_find(d, disposable ? y.rest : b);
 }
 
+/* *at: where it is likely to be, and then the place behind it, since both lists are in order. */
 static bool has_choice(const struct policy_domains *d, const struct policy_verdict *v,
-                       const char *choice)
+                       const char *choice, size_t *at)
 {
+    for (size_t i = 0; i < v->n_choices; i++) {
+        size_t k = (*at + i) % v->n_choices;
+
+        if (strcmp(v->choices[k], choice) == 0) {
+            *at = k + 1;
+            return true;
+        }
+    }
     for (size_t i = 0; i < v->n_choices; i++)
         if (same_end(d, v->choices[i], choice))
             return true;
@@ -27,6 +36,8 @@ static bool has_choice(const struct policy_domains *d, const struct policy_verdi
 static bool covers(const struct policy_domains *d, const struct policy_verdict *a,
                    const struct policy_verdict *b)
 {
+    size_t at = 0;
+
     if (b->action == POLICY_DENY)
         return true;
     if (a->action == POLICY_DENY || strcmp(a->user, b->user) != 0 ||
@@ -37,7 +48,8 @@ static bool covers(const struct policy_domains *d, const struct policy_verdict *
     for (size_t i = 0; i < b->n_choices; i++) {
         const char *choice = b->choices[i];
 
-        if (a->action == POLICY_ALLOW ? !same_end(d, a->target, choice) : !has_choice(d, a, choice))
+        if (a->action == POLICY_ALLOW ? !same_end(d, a->target, choice)
+                                      : !has_choice(d, a, choice, &at))
             return false;
     }
     return true;
@@ -74,11 +86,17 @@ static void describe(struct text *t, const struct policy_verdict *v, const struc
         text_addf(t, " default_target=%s", v->default_target ? v->default_target : "");
 }
 
+static uint64_t pair_of(const struct policy_verdict *a, const struct policy_verdict *b)
+{
+    const uint32_t pair[] = {a->rule, b->rule};
+
+    return mix(MIX_START, pair, sizeof(pair));
+}
+
 static int show(struct diff *d, const struct diff_trial *t, const struct policy_request *q,
                 const struct policy_verdict *a, const struct policy_verdict *b)
 {
     _cleanup_(text_deinit) struct text before = {0}, after = {0};
-    const uint32_t pair[] = {a->rule, b->rule};
     bool new;
     int r;
 
@@ -86,7 +104,7 @@ static int show(struct diff *d, const struct diff_trial *t, const struct policy_
     describe(&after, b, a);
     if (before.failed || after.failed)
         return -ENOMEM;
-    r = seen_add(&d->seen, mix(MIX_START, pair, sizeof(pair)), &new);
+    r = seen_add(&d->seen, pair_of(a, b), &new);
     if (!r && new)
         r = d->fn(d->data, &(struct policy_difference){
                                .rule_a = a->rule,
@@ -169,7 +187,8 @@ int diff_try(struct diff *d, const struct diff_trial *t)
 
         if (!r)
             r = decide(d->search[1].policy, t->domains, &q, &b);
-        if (!r && !same(t->domains, &a, &b) && (!d->wider || !covers(t->domains, &a, &b)))
+        if (!r && !seen_has(&d->seen, pair_of(&a, &b)) && !same(t->domains, &a, &b) &&
+            (!d->wider || !covers(t->domains, &a, &b)))
             r = show(d, t, &q, &a, &b);
         if (r)
             return r;
