@@ -363,6 +363,17 @@ static void expect_exit(struct play *p, const char *code)
     fail_line(p, "another exit code");
 }
 
+/* The program at the other end, in the background by now, ends. */
+static void end_peer(struct play *p, struct end *e)
+{
+    pid_t pid = 0;
+    uid_t uid;
+
+    assert_int_equal(unix_peer(e->fd, &pid, &uid), 0);
+    assert_int_equal(kill(pid, SIGTERM), 0);
+    expect_end(p, e, false);
+}
+
 /* ---- Files ---- */
 
 static void check_holds(struct play *p, const char *path)
@@ -456,6 +467,8 @@ static bool step_alone(struct play *p, const char *verb, char *rest)
         expect_exit(p, rest);
     } else if (str_equal(verb, "kill")) {
         assert_int_equal(kill(p->pid, (int)strtol(rest, NULL, 0)), 0);
+    } else if (str_equal(verb, "endpeer")) {
+        end_peer(p, get_end(p, rest));
     } else if (str_equal(verb, "env")) {
         char *value = strchr(rest, '=');
 

@@ -23,6 +23,7 @@
  *   probe                the daemon still serves its agent, and had told it nothing else
  *   fds                  the daemon has as many descriptors as at the last such line
  *   there PATH, gone PATH, link PATH TO, file PATH BYTES, script PATH BYTES, holds PATH BYTES
+ *   endpeer WHO          ends the program in the background that has that connection
  *   env NAME=VALUE       run PROGRAM 'WORD' ...     exit CODE     kill SIGNAL     remove PATH
  *
  * run: PROGRAM is daemon or client; $ in a word is the root. Its streams are in, out and err, or
