@@ -7,6 +7,7 @@ EXTRA_DIST += %D%/summary %D%/leaks-of-others
 include tests/xen/local.mk
 include tests/bench/local.mk
 include tests/random/local.mk
+include tests/stage/local.mk
 include tests/fuzz/local.mk
 
 BASE_TESTS = tests/unit/base/buf-test tests/unit/base/ini-test tests/unit/base/io-test tests/unit/base/spawn-test \
