@@ -8,6 +8,7 @@ include tests/xen/local.mk
 include tests/bench/local.mk
 include tests/random/local.mk
 include tests/stage/local.mk
+include tests/unit/failing/local.mk
 include tests/fuzz/local.mk
 
 BASE_TESTS = tests/unit/base/buf-test tests/unit/base/ini-test tests/unit/base/io-test tests/unit/base/spawn-test \
