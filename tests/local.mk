@@ -55,3 +55,4 @@ check-valgrind: $(check_PROGRAMS)
 CLEANFILES += $(check_PROGRAMS:=.valgrind)
 include tests/bench/policy.mk
 include tests/bench/calls.mk
+include tests/coverage.mk
