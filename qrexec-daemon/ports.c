@@ -106,6 +106,8 @@ int ports_note(struct ports *p, uint32_t domain, uint32_t port)
         r = grow(s);
     if (r)
         return r;
+    if (s->words[bit / WORD_BITS] & 1ULL << (bit % WORD_BITS))
+        return 0;
     s->words[bit / WORD_BITS] |= 1ULL << (bit % WORD_BITS);
     ports_write(p, '+', domain, port);
     return 0;

@@ -7,8 +7,23 @@
 #include <malloc.h>
 #include <signal.h>
 
+#define NEVER 1e10 /* seconds since 1970 */
+
 static struct ev_loop *loop;
 static int exit_code;
+
+/*
+ * An idle process sleeps. libev wakes once a minute to see whether the clock was set, unless the
+ * kernel tells it, and that it asks for with the first timer that stands for a time of day.
+ */
+static ev_periodic no_clock_to_watch;
+
+static void never_fired(struct ev_loop *l, ev_periodic *p, int revents)
+{
+    (void)l;
+    (void)p;
+    (void)revents;
+}
 
 static void io_fired(struct ev_loop *l, ev_io *io, int revents)
 {
@@ -111,6 +126,8 @@ int loop_init(void)
     loop = ev_loop_new(EVFLAG_NOENV);
     if (!loop)
         return -ENOMEM;
+    ev_periodic_init(&no_clock_to_watch, never_fired, NEVER, 0.0, NULL);
+    ev_periodic_start(loop, &no_clock_to_watch);
     loop_on_signal(SIGTERM, on_term, NULL);
     loop_on_signal(SIGINT, on_term, NULL);
     return 0;
@@ -135,6 +152,7 @@ void loop_deinit(void)
 {
     while (n_signals > 0)
         ev_signal_stop(loop, &signals[--n_signals].signal);
+    ev_periodic_stop(loop, &no_clock_to_watch);
     ev_loop_destroy(loop);
     loop = NULL;
 }
