@@ -30,6 +30,7 @@ struct vchan_transport {
     int (*deaths_follow)(struct vchan_deaths *d, uint32_t domain);
     int (*deaths_dispatch)(struct vchan_deaths *d, vchan_death_fn fn, void *user);
     void (*forget)(uint32_t domain);
+    void (*forget_port)(uint32_t domain, uint32_t port, pid_t pid);
 };
 
 struct vchan {

@@ -27,6 +27,11 @@
 #define NO_REPLACE   1U   /* RENAME_NOREPLACE, which not every C library has */
 #define BACKOFF_NEAR 50   /* ms at most, while a name is there but nobody listens */
 #define BACKOFF_FAR  1000 /* ms at most, while nothing is there and the directory is watched */
+/*
+ * A server of data mostly comes at once, or never. A hundred clients that wait for such would all
+ * be woken by each server that comes for another, and a user has 128 watches of this kind in all.
+ */
+#define WATCH_MS 2000
 
 struct socket_vchan {
     struct vchan base;
@@ -40,6 +45,8 @@ struct socket_vchan {
     int changes;   /* client: tells that it is worth to try again */
     bool watching; /* changes really watches the directory */
     int backoff;   /* client: ms until the next try */
+    bool late;     /* client: the watch was given up, tries go on */
+    uint64_t since;
     struct sockaddr_un address;
     char dir[PATH_SIZE];
 };
@@ -73,12 +80,17 @@ static int set_address(struct socket_vchan *s, uint32_t server, uint32_t client,
 }
 
 /* A name that nobody else uses, in the same directory; no longer than the real one. */
-static int own_name(const struct socket_vchan *s, char buf[static PATH_SIZE])
+static int name_of(const struct socket_vchan *s, pid_t pid, char buf[static PATH_SIZE])
 {
     uint32_t own = 0;
 
     (void)socket_own_domain(&own);
-    return format(buf, PATH_SIZE, "%s/.%u.%x", s->dir, own, (unsigned)getpid());
+    return format(buf, PATH_SIZE, "%s/.%u.%x", s->dir, own, (unsigned)pid);
+}
+
+static int own_name(const struct socket_vchan *s, char buf[static PATH_SIZE])
+{
+    return name_of(s, getpid(), buf);
 }
 
 static bool is_ours(const struct socket_vchan *s, const char *path)
@@ -247,18 +259,32 @@ static int client_watch(struct socket_vchan *s)
 {
     if (s->changes < 0)
         s->changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (s->changes >= 0 && !s->watching)
+    if (s->changes >= 0 && !s->watching && !s->late)
         s->watching = inotify_add_watch(s->changes, s->dir, IN_CREATE | IN_MOVED_TO) >= 0;
     if (s->changes < 0)
         s->changes = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return s->changes < 0 ? -errno : 0;
 }
 
+/* The descriptor's number stays: its owner may be waiting for it. */
+static void client_unwatch(struct socket_vchan *s)
+{
+    _cleanup_(closep) int never = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    if (never < 0 || dup3(never, s->changes, O_CLOEXEC) < 0)
+        return;
+    s->late = true;
+    s->watching = false;
+}
+
 static void client_back_off(struct socket_vchan *s)
 {
     struct stat st;
     bool there = lstat(s->address.sun_path, &st) == 0;
-    int most = there || !s->watching ? BACKOFF_NEAR : BACKOFF_FAR;
+    int most = !s->late && (there || !s->watching) ? BACKOFF_NEAR : BACKOFF_FAR;
+
+    if (!s->control && !s->late && clock_ms() - s->since > WATCH_MS)
+        client_unwatch(s);
 
     s->backoff = s->backoff ? s->backoff * 2 : 1;
     if (s->backoff > most)
@@ -319,8 +345,11 @@ static int socket_connect(uint32_t peer, uint32_t port, struct vchan **ret)
         r = socket_vchan_new(RING_LEAST, &s);
     if (!r)
         r = set_address(s, peer, own, port);
-    if (!r)
-        r = client_try(s);
+    if (r)
+        return r;
+    s->control = port == VCHAN_CONTROL_PORT;
+    s->since = clock_ms();
+    r = client_try(s);
     if (r)
         return r;
     *ret = &take(s)->base;
@@ -436,6 +465,27 @@ static ssize_t socket_write(struct vchan *v, const void *data, size_t n)
     return put > 0 ? put : not_moved(v, put);
 }
 
+static void unlink_socket(const char *path)
+{
+    struct stat st;
+
+    if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+        (void)unlink(path);
+}
+
+static void socket_forget_port(uint32_t domain, uint32_t port, pid_t pid)
+{
+    struct socket_vchan s = {0};
+    char path[PATH_SIZE];
+    uint32_t own;
+
+    if (socket_own_domain(&own) || set_address(&s, own, domain, port))
+        return;
+    unlink_socket(s.address.sun_path);
+    if (pid > 0 && !name_of(&s, pid, path))
+        unlink_socket(path);
+}
+
 const struct vchan_transport vchan_socket_transport = {
     .name = "socket",
     .own_domain = socket_own_domain,
@@ -450,4 +500,5 @@ const struct vchan_transport vchan_socket_transport = {
     .lose = socket_lose,
     .read = socket_read,
     .write = socket_write,
+    .forget_port = socket_forget_port,
 };

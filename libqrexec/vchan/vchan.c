@@ -189,3 +189,11 @@ void vchan_forget(uint32_t domain)
     if (!choose(&t) && t->forget)
         t->forget(domain);
 }
+
+void vchan_forget_port(uint32_t domain, uint32_t port, pid_t pid)
+{
+    const struct vchan_transport *t;
+
+    if (!choose(&t) && t->forget_port)
+        t->forget_port(domain, port, pid);
+}

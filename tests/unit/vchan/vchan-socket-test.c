@@ -278,6 +278,81 @@ static void nobody_dies_where_sockets_tell(void **state)
     vchan_forget(7);
 }
 
+static bool is_watch(int fd)
+{
+    char name[64], to[64] = "";
+
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    return readlink(name, to, sizeof(to) - 1) > 0 && strstr(to, "inotify");
+}
+
+static void wait_for_server(struct vchan *c, int most_ms)
+{
+    uint64_t deadline = clock_ms() + (uint64_t)most_ms;
+
+    while (vchan_state(c) == VCHAN_WAITING && deadline_left(deadline) > 0) {
+        struct pollfd p = {.fd = vchan_fd(c), .events = POLLIN};
+        int ms = vchan_timeout(c);
+
+        (void)poll(&p, 1, ms >= 0 && ms < most_ms ? ms : most_ms);
+        assert_int_equal(vchan_dispatch(c), 0);
+    }
+}
+
+static void who_waits_long_holds_no_watch_and_still_comes(void **state)
+{
+    struct vchan *c = client(), *v;
+    int fd = vchan_fd(c);
+
+    (void)state;
+    assert_true(is_watch(fd));
+    wait_for_server(c, 1000);
+    assert_true(is_watch(fd));
+    wait_for_server(c, 2500);
+    assert_int_equal(vchan_fd(c), fd);
+    assert_false(is_watch(fd));
+    v = server();
+    wait_for_server(c, 10000);
+    until_connected(v);
+    assert_bytes_pass(c, v);
+    vchan_free(c);
+    vchan_free(v);
+}
+
+static void the_name_of_a_killed_server_is_forgotten(void **state)
+{
+    pid_t pid = fork();
+    char begun[200];
+    int status, fd;
+
+    (void)state;
+    if (pid == 0) {
+        (void)server();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(access(path(), F_OK), 0);
+    setenv("VCHAN_DOMAIN", "1", 1);
+    vchan_forget_port(2, port + 1, 0);
+    vchan_forget_port(3, port, 0);
+    assert_int_equal(access(path(), F_OK), 0);
+    vchan_forget_port(2, port, 0);
+    assert_int_equal(access(path(), F_OK), -1);
+    vchan_forget_port(2, port, 0);
+    /* one that was killed before it had that name */
+    snprintf(begun, sizeof(begun), "%s/.1.%x", dir, (unsigned)pid);
+    assert_int_equal(unix_listen(begun, 0600, &fd), 0);
+    close(fd);
+    vchan_forget_port(2, port, pid + 1);
+    assert_int_equal(access(begun, F_OK), 0);
+    vchan_forget_port(2, port, pid);
+    assert_int_equal(access(begun, F_OK), -1);
+    /* what is no socket is nobody's name */
+    assert_int_equal(mkdir(path(), 0700), 0);
+    vchan_forget_port(2, port, 0);
+    assert_int_equal(access(path(), F_OK), 0);
+}
+
 static void a_busy_server_does_not_stand_in_the_next_ones_way(void **state)
 {
     struct vchan *busy = server(), *first = client(), *next, *second;
@@ -421,6 +496,8 @@ int main(void)
         TEST(what_a_lost_peer_sent_before_is_readable),
         TEST(a_server_may_lose_who_never_came),
         TEST(nobody_dies_where_sockets_tell),
+        TEST(the_name_of_a_killed_server_is_forgotten),
+        TEST(who_waits_long_holds_no_watch_and_still_comes),
         TEST(a_busy_server_does_not_stand_in_the_next_ones_way),
         TEST(a_reset_server_serves_the_next_peer),
         TEST(at_least_64_kib_fit_without_a_reader),
