@@ -23,6 +23,7 @@
 #define IDENT_PREFIX     "SOCKET"
 #define CLIENTS_PER_USER 4096
 #define ACCEPTS_A_TURN   32
+#define TRIGGER_MS       60000 /* for all of a trigger */
 
 enum client_state { CLIENT_READING, CLIENT_QUEUED, CLIENT_PENDING, CLIENT_CONNECTED };
 
@@ -30,6 +31,7 @@ struct client {
     struct client *next, *prev;
     struct agent *agent;
     struct watch watch;
+    struct timer silent; /* READING */
     int fd;
     enum client_state state;
     struct buf in;
@@ -37,6 +39,7 @@ struct client {
     uint64_t number; /* in its ident */
     uint64_t epoch;  /* PENDING, CONNECTED: of which daemon */
     uint32_t domain, port;
+    pid_t pid; /* who connected */
 };
 
 static void listen_update(struct agent *a, bool on)
@@ -50,19 +53,40 @@ void clients_resume(struct agent *a)
         listen_update(a, true);
 }
 
+static struct client *client_at(struct agent *a, const struct wire_peer *peer)
+{
+    struct client *c = a->clients.first;
+
+    while (c &&
+           (c->state != CLIENT_CONNECTED || c->domain != peer->domain || c->port != peer->port))
+        c = c->next;
+    return c;
+}
+
+/* A killed one left its vchan's name, unless a newer one has the port. */
+static void client_ended(const struct client *c)
+{
+    const struct wire_peer peer = {c->domain, c->port};
+
+    if (!client_at(c->agent, &peer))
+        vchan_forget_port(c->domain, c->port, c->pid);
+    control_send_terminated(c->agent, c->epoch, c->domain, c->port);
+}
+
 static void client_free(struct client *c)
 {
     struct agent *a = c->agent;
 
-    if (c->state == CLIENT_CONNECTED)
-        control_send_terminated(a, c->epoch, c->domain, c->port);
     if (c->prev)
         c->prev->next = c->next;
     else
         a->clients.first = c->next;
     if (c->next)
         c->next->prev = c->prev;
+    if (c->state == CLIENT_CONNECTED)
+        client_ended(c);
     watch_stop(&c->watch);
+    timer_stop(&c->silent);
     close_fd(&c->fd);
     charge_release(&c->charge);
     buf_deinit(&c->in);
@@ -116,6 +140,7 @@ static void client_forward(struct client *c)
 
     if (e == WIRE_E_SHORT)
         return;
+    timer_stop(&c->silent);
     if (!e)
         e = set_ident(c, &t);
     if (!e)
@@ -154,12 +179,19 @@ static void on_client(struct watch *w, short revents)
     client_free(c);
 }
 
+static void on_silent(struct timer *t)
+{
+    struct client *c = container_of(t, struct client, silent);
+
+    log_info("a caller in this VM that sent no whole request is let go");
+    client_free(c);
+}
+
 static int client_charge(struct client *c)
 {
     char user[16];
-    pid_t pid;
     uid_t uid;
-    int r = unix_peer(c->fd, &pid, &uid);
+    int r = unix_peer(c->fd, &c->pid, &uid);
 
     if (r)
         return r;
@@ -183,14 +215,17 @@ static void client_new(struct agent *a, int fd)
     c->fd = fd;
     c->in = BUF_NULL(WIRE_CONTROL_MAX);
     c->watch.fn = on_client;
+    c->silent.fn = on_silent;
     c->next = a->clients.first;
     if (c->next)
         c->next->prev = c;
     a->clients.first = c;
-    if (client_charge(c))
+    if (client_charge(c)) {
         client_free(c);
-    else
-        watch_set(&c->watch, fd, POLLIN);
+        return;
+    }
+    watch_set(&c->watch, fd, POLLIN);
+    timer_set(&c->silent, TRIGGER_MS);
 }
 
 /* Out of descriptors: no more are accepted until a client or a call has gone. */
@@ -293,11 +328,8 @@ void clients_gone(struct agent *a, const struct wire_peer *peer)
 
 bool clients_keep(struct agent *a, const struct wire_peer *peer)
 {
-    struct client *c = a->clients.first;
+    struct client *c = client_at(a, peer);
 
-    while (c &&
-           (c->state != CLIENT_CONNECTED || c->domain != peer->domain || c->port != peer->port))
-        c = c->next;
     if (c)
         c->epoch = a->control.epoch;
     return c;

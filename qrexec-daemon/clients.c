@@ -229,10 +229,14 @@ static void accept_one(struct daemon *d, int fd)
     struct client *c = d->n_clients < DAEMON_CLIENTS_MOST ? calloc(1, sizeof(*c)) : NULL;
 
     if (!c) {
-        log_warning("%s: too many clients at a time, one is turned away", d->name);
+        if (!d->crowded)
+            log_warning("%s: too many clients at a time (%zu), more are turned away", d->name,
+                        d->n_clients);
+        d->crowded = true;
         close(fd);
         return;
     }
+    d->crowded = false;
     *c = (struct client){.watch = {.fn = on_client, .fd = fd},
                          .silent = {.fn = on_silent},
                          .next = d->clients,

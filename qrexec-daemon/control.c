@@ -148,7 +148,8 @@ static int on_message(struct daemon *d, const struct msg_header *h, struct wire_
         e = wire_read_peer(r, &p);
         if (e)
             return e;
-        (void)ports_release(&d->ports, p.domain, p.port);
+        if (ports_release(&d->ports, p.domain, p.port) && p.domain == 0)
+            vchan_forget_port(d->domid, p.port, 0); /* of a client of dom0 that was killed */
         clients_terminated(d, p.domain, p.port);
         calls_terminated(d, p.domain, p.port);
         return 0;

@@ -48,6 +48,7 @@ struct daemon {
     struct timer accept_again; /* after we had no descriptor left */
     struct client *clients;
     size_t n_clients;
+    bool crowded; /* said already */
     struct running_call *calls;
     size_t n_calls, call_bytes;
     struct orphan *orphans;
