@@ -2,6 +2,7 @@
 noinst_LTLIBRARIES += %D%/libbase.la
 %C%_libbase_la_SOURCES = \
 	%D%/base/buf.c %D%/base/buf.h \
+	%D%/base/call-id.c %D%/base/call-id.h \
 	%D%/base/charge.c %D%/base/charge.h \
 	%D%/base/ini.c %D%/base/ini.h \
 	%D%/base/io.c %D%/base/io.h \

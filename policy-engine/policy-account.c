@@ -84,7 +84,7 @@ static void record(struct request *q, const struct policy_verdict *v, const char
     uint64_t now = request_clock();
     char id[40];
     struct decision_record d = {
-        .call_id = make_id(s, id),
+        .call_id = *q->call_id ? q->call_id : make_id(s, id),
         .time_us = since_1970_us() - span(q->begun, now),
         .policy = q->policy ? policy_signature(q->policy) : 0,
         .generation = q->domains ? policy_domains_generation(q->domains) : 0,

@@ -9,6 +9,7 @@
 #define QREXEC_POLICY_REQUEST_H
 
 #include "libqrexec/base/buf.h"
+#include "libqrexec/base/call-id.h"
 #include "libqrexec/base/charge.h"
 #include "libqrexec/base/hangup.h"
 #include "libqrexec/base/paths.h"
@@ -31,6 +32,7 @@ struct request {
     struct request *next;
     struct policy_server *server;
     enum socket_kind kind;
+    char call_id[CALL_ID_SIZE]; /* that its daemon gave it; "": one of ours */
     struct watch client;
     struct buf in, out;
     enum request_state state;

@@ -229,12 +229,13 @@ static void on_listener(struct watch *w, short revents)
 {
     struct listener *l = container_of(w, struct listener, watch);
     struct policy_server *s = l->server;
-    int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    char id[CALL_ID_SIZE] = "";
+    int fd = call_id_accept(w->fd, CALL_ID_POLICY, id);
     struct request *q = fd >= 0 && s->n < CLIENTS_MOST ? new_request(s, l->kind) : NULL;
 
     (void)revents;
     if (fd < 0) {
-        if (errno == EMFILE || errno == ENFILE)
+        if (fd == -EMFILE || fd == -ENFILE)
             watch_stop(w); /* until a request has ended */
         return;
     }
@@ -242,6 +243,8 @@ static void on_listener(struct watch *w, short revents)
         close(fd);
         return;
     }
+    if (l->kind == SOCKET_POLICY)
+        memcpy(q->call_id, id, sizeof(id));
     q->begun = request_clock();
     q->client.fn = on_client;
     q->client.fd = fd;

@@ -34,6 +34,8 @@ static bool take_target(struct running_call *c, const struct policy_answer *a)
         target.len -= strlen(DISPOSABLE);
     }
     c->by_uuid = uuid;
+    if (uuid && wire_text_allowed(WIRE_CHARS_NAME, a->target))
+        carried_text(c->target_name, sizeof(c->target_name), a->target);
     return target.len > 0 && target.s[0] != '.' && wire_text_allowed(WIRE_CHARS_NAME, target) &&
            wire_text_copy(target, c->target, sizeof(c->target));
 }

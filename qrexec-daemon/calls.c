@@ -6,8 +6,7 @@
 #include "libqrexec/base/log.h"
 #include "qrexec-daemon/running-call.h"
 
-#define LOG_BURST 50
-#define LOG_MS    100 /* for one line more */
+#include <inttypes.h>
 
 static int connect_caller(struct call *m)
 {
@@ -40,7 +39,7 @@ static void on_deadline(struct timer *t)
 static void entered(struct call *m, uint64_t ms)
 {
     struct running_call *c = running_call_of(m);
-    uint64_t now = clock_ms();
+    uint64_t now = clock_us();
 
     c->spent[c->last_state] += now - c->entered_at;
     c->last_state = m->state;
@@ -51,45 +50,45 @@ static void entered(struct call *m, uint64_t ms)
         timer_set(&c->deadline, ms);
 }
 
-/* At most this many lines at once, and a line more for each time that passes. */
-static bool may_log(struct daemon *d)
-{
-    uint64_t now = clock_ms(), earned = (now - d->log_at) / LOG_MS;
-
-    if (earned) {
-        d->log_tokens = (unsigned)size_min(LOG_BURST, d->log_tokens + earned);
-        d->log_at = now;
-    }
-    if (!d->log_tokens) {
-        d->log_skipped++;
-        return false;
-    }
-    d->log_tokens--;
-    if (d->log_skipped)
-        log_warning("%s: %llu more calls, not shown", d->name, (unsigned long long)d->log_skipped);
-    d->log_skipped = 0;
-    return true;
-}
-
 static void log_call(struct running_call *c, bool failed)
 {
     const struct call *m = &c->machine;
     bool told = failed || (*m->why && m->state == CALL_DECIDING);
 
-    c->spent[c->last_state] += clock_ms() - c->entered_at;
-    if (!may_log(c->daemon))
+    c->spent[c->last_state] += clock_us() - c->entered_at;
+    if (!log_limit_take(&c->daemon->calls_log, c->daemon->name))
         return;
-    log_msg(
-        failed ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
-        "call %s-%llu: %s -> %s%s%s: %.200s: %s%s%s; ms: deciding %llu, making %llu, port %llu, "
-        "connecting %llu, running %llu, ending %llu",
-        c->daemon->name, (unsigned long long)c->number, c->daemon->name,
-        *c->request.target ? c->request.target : "@default", *c->target ? " = " : "", c->target,
-        c->service, failed ? call_state_name(m->state) : "over", told ? ": " : "",
-        told ? m->why : "", (unsigned long long)c->spent[CALL_DECIDING],
-        (unsigned long long)c->spent[CALL_MAKING], (unsigned long long)c->spent[CALL_ASKING_PORT],
-        (unsigned long long)c->spent[CALL_CONNECTING], (unsigned long long)c->spent[CALL_RUNNING],
-        (unsigned long long)c->spent[CALL_ENDING]);
+    log_msg(failed ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
+            "call %s: %s -> %s%s%s: %.200s: %s%s%s; us: deciding %" PRIu64 ", making %" PRIu64
+            ", port %" PRIu64 ", connecting %" PRIu64 ", running %" PRIu64 ", ending %" PRIu64,
+            c->id, c->daemon->name, *c->request.target ? c->request.target : "@default",
+            *c->target ? " = " : "", c->target, c->service,
+            failed ? call_state_name(m->state) : "over", told ? ": " : "", told ? m->why : "",
+            c->spent[CALL_DECIDING], c->spent[CALL_MAKING], c->spent[CALL_ASKING_PORT],
+            c->spent[CALL_CONNECTING], c->spent[CALL_RUNNING], c->spent[CALL_ENDING]);
+}
+
+/* Between two domains the data flows from now on, and nothing is held for it. */
+static bool is_carried(const struct running_call *c)
+{
+    return c->machine.target == CALL_TO_VM && c->machine.answered && c->port && !c->claimed;
+}
+
+static void carry_on(const struct running_call *c)
+{
+    const char *asked = c->request.target;
+    struct carried call = {.domain = c->domain, .port = c->port, .since = c->since};
+
+    memcpy(call.id, c->id, sizeof(call.id));
+    memcpy(call.spent, c->spent, sizeof(call.spent));
+    call.entered_at = clock_us();
+    call.spent[c->last_state] += call.entered_at - c->entered_at;
+    carried_text(call.source, sizeof(call.source), wire_text(c->daemon->name));
+    carried_text(call.asked, sizeof(call.asked), wire_text(*asked ? asked : "@default"));
+    carried_text(call.target, sizeof(call.target),
+                 wire_text(*c->target_name ? c->target_name : c->target));
+    carried_text(call.service, sizeof(call.service), wire_text(c->service));
+    carried_add(c->daemon, &call);
 }
 
 static void free_call(struct running_call *c)
@@ -112,7 +111,10 @@ static void ended(struct call *m, bool failed)
 {
     struct running_call *c = running_call_of(m);
 
-    log_call(c, failed);
+    if (is_carried(c) && !failed)
+        carry_on(c);
+    else
+        log_call(c, failed);
     free_call(c);
 }
 
@@ -153,10 +155,14 @@ static struct running_call *new_call(struct daemon *d, const struct wire_request
     c->daemon = d;
     c->request = *rq;
     c->request.service = c->service;
-    c->number = ++d->next_call;
+    call_id_make(c->id, d->name, d->start, ++d->next_call);
     c->policy = c->peer = STREAM_NULL;
+    c->policy.call_id = c->peer.call_id = c->id;
+    c->policy.to = CALL_ID_POLICY;
+    c->peer.to = CALL_ID_TARGET;
     c->child_watch.fd = -1;
-    c->entered_at = clock_ms();
+    c->since = call_id_clock();
+    c->entered_at = clock_us();
     c->next = d->calls;
     d->calls = c;
     d->n_calls++;
@@ -173,7 +179,7 @@ void calls_trigger(struct daemon *d, const struct wire_trigger *t)
 
     c = e ? NULL : new_call(d, &rq);
     if (!c) {
-        if (may_log(d))
+        if (log_limit_take(&d->calls_log, d->name))
             log_warning("%s: a request is refused: %s", d->name,
                         e ? wire_error_text(e) : "too many calls of this domain at a time");
         control_send_refused(d, &t->ident);
@@ -232,6 +238,7 @@ void calls_client_gone(struct running_call *c)
 void calls_deinit(struct daemon *d)
 {
     calls_stop(d);
+    carried_forget(d);
     carry_forget_orphans(d);
     makers_end();
 }

@@ -4,8 +4,11 @@
  * A client says hello, sends one message with port 0, gets a port, and is kept until the agent
  * reports that port as over; it may leave early. Each has its own buffers and a time limit for its
  * request; anything more that it sends ends its connection.
+ *
+ * The command that one asks for is a call in carried.c: with the id that the caller's daemon gave
+ * it, or one of ours.
  */
-#include "qrexec-daemon/daemon.h"
+#include "qrexec-daemon/carried.h"
 
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
@@ -27,6 +30,8 @@ struct client {
     bool hello, served;
     uint32_t domain, port;     /* served: its connection */
     struct running_call *call; /* that it claimed, or NULL */
+    char id[CALL_ID_SIZE];     /* of its call, as it said; "": none */
+    uint64_t accepted;         /* us */
 };
 
 static void drop(struct client *c)
@@ -87,6 +92,40 @@ static int pass_on(struct client *c, uint32_t type, struct wire_text cmdline)
     return control_send_exec(c->daemon, type, c->domain, c->port, cmdline);
 }
 
+/* "USER:QUBESRPC SERVICE+ARG …", or "USER:COMMAND". */
+static struct wire_text service_of(struct wire_text cmdline)
+{
+    struct wire_text word;
+
+    (void)wire_text_split(&cmdline, ':', &word);
+    if (wire_text_starts(cmdline, "nogui:"))
+        (void)wire_text_split(&cmdline, ':', &word);
+    if (!wire_text_starts(cmdline, "QUBESRPC ") || !wire_text_split(&cmdline, ' ', &word))
+        return cmdline;
+    return wire_text_split(&cmdline, ' ', &word) ? word : cmdline;
+}
+
+static void note_call(struct client *c, struct wire_text cmdline)
+{
+    struct daemon *d = c->daemon;
+    struct carried call = {.incoming = true,
+                           .domain = c->domain,
+                           .port = c->port,
+                           .since = call_id_clock(),
+                           .entered_at = clock_us()};
+    char maker[WIRE_NAME_SIZE + 32];
+
+    call.spent[CALL_ASKING_PORT] = call.entered_at - c->accepted;
+    carried_text(call.target, sizeof(call.target), wire_text(d->name));
+    carried_text(call.service, sizeof(call.service), service_of(cmdline));
+    (void)format(maker, sizeof(maker), "%s%u.%s", c->domain ? "domain" : "dom", c->domain, d->name);
+    if (*c->id)
+        memcpy(call.id, c->id, sizeof(call.id));
+    else
+        call_id_make(call.id, maker, d->start, ++d->next_call);
+    carried_add(d, &call);
+}
+
 static int on_exec(struct client *c, uint32_t type, struct wire_reader *r)
 {
     struct daemon *d = c->daemon;
@@ -109,6 +148,8 @@ static int on_exec(struct client *c, uint32_t type, struct wire_reader *r)
     else
         deaths_follow(d, c->domain, c->port);
     c->served = e == 0;
+    if (c->served)
+        note_call(c, x.cmdline);
     return e;
 }
 
@@ -224,7 +265,7 @@ static void on_client(struct watch *w, short revents)
     turn(container_of(w, struct client, watch));
 }
 
-static void accept_one(struct daemon *d, int fd)
+static void accept_one(struct daemon *d, int fd, const char *id)
 {
     struct client *c = d->n_clients < DAEMON_CLIENTS_MOST ? calloc(1, sizeof(*c)) : NULL;
 
@@ -243,6 +284,8 @@ static void accept_one(struct daemon *d, int fd)
                          .daemon = d,
                          .in = BUF_NULL(WIRE_HEADER_SIZE + WIRE_EXEC_MAX),
                          .out = BUF_NULL(256)};
+    c->accepted = clock_us();
+    (void)format(c->id, sizeof(c->id), "%s", id);
     d->clients = c;
     d->n_clients++;
     if (send_hello(c)) {
@@ -275,13 +318,14 @@ static void on_listener(struct watch *w, short revents)
 
     (void)revents;
     for (int budget = 64; budget > 0; budget--) {
-        int fd = accept4(d->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        char id[CALL_ID_SIZE] = "";
+        int fd = call_id_accept(d->listener, CALL_ID_TARGET, id);
 
-        if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-            pause_listening(d, errno);
+        if (fd < 0 && fd != -EAGAIN && fd != -EINTR && fd != -ECONNABORTED)
+            pause_listening(d, -fd);
         if (fd < 0)
             return;
-        accept_one(d, fd);
+        accept_one(d, fd, id);
     }
 }
 

@@ -6,7 +6,7 @@
  * clients are dropped and calls end; ports stay reserved, since the processes that carry data live
  * on. Then it is waited for again, without limit, and told which ports those are (doc/wire.md).
  */
-#include "qrexec-daemon/daemon.h"
+#include "qrexec-daemon/carried.h"
 
 #include "libqrexec/base/log.h"
 
@@ -152,6 +152,7 @@ static int on_message(struct daemon *d, const struct msg_header *h, struct wire_
             vchan_forget_port(d->domid, p.port, 0); /* of a client of dom0 that was killed */
         clients_terminated(d, p.domain, p.port);
         calls_terminated(d, p.domain, p.port);
+        carried_terminated(d, p.domain, p.port);
         return 0;
     default:
         e = wire_read_trigger(r, h->type, &t);

@@ -265,6 +265,7 @@ int main(int argc, char **argv)
         return r;
     read_environment();
     d.on_ready = on_ready;
+    d.start = call_id_clock();
     /* dom0's end finds the same instance */
     if (*paths_root() && setenv("QREXEC_ROOT", paths_root(), 1) < 0)
         return EXIT_TROUBLE;

@@ -4,6 +4,7 @@
  *   control.c   the domain's agent, over the control vchan
  *   clients.c   dom0's programs and other domains' daemons, over our socket
  *   calls.c     calls that the domain makes: the driver of call.c
+ *   carried.c   calls that go on without us, from and to the domain
  *   deaths.c    other domains that end: the agent is told
  *
  * Nothing here blocks; daemon-main.c has the loop.
@@ -12,10 +13,12 @@
 #define QREXEC_DAEMON_DAEMON_H
 
 #include "libqrexec/base/buf.h"
+#include "libqrexec/base/call-id.h"
 #include "libqrexec/base/loop.h"
 #include "libqrexec/base/paths.h"
 #include "libqrexec/vchan/vchan.h"
 #include "libqrexec/wire/message.h"
+#include "qrexec-daemon/log-limit.h"
 #include "qrexec-daemon/pending.h"
 #include "qrexec-daemon/ports.h"
 #include "qrexec-daemon/program.h"
@@ -25,6 +28,7 @@
 #define DAEMON_CALL_BYTES_MOST (16U << 20) /* of names of services */
 #define DAEMON_CLIENTS_MOST    4096
 
+struct carried;
 struct client;
 struct orphan;
 struct running_call;
@@ -51,15 +55,15 @@ struct daemon {
     bool crowded; /* said already */
     struct running_call *calls;
     size_t n_calls, call_bytes;
+    struct carried *carried;
     struct orphan *orphans;
     struct program program;
-    uint64_t next_call; /* the last call's number, in the log */
+    uint64_t start, next_call; /* for ids of calls: of the daemon, and the last one's number */
     struct pending_table pending;
     struct ports ports;
     struct vchan_deaths *deaths;
     struct watch deaths_watch;
-    uint64_t log_at, log_skipped; /* a domain cannot fill the log */
-    unsigned log_tokens;
+    struct log_limit calls_log, clients_log; /* a domain cannot fill the log */
     bool ready_once;
     void (*on_ready)(struct daemon *d); /* the agent answered for the first time */
 };

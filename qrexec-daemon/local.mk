@@ -1,8 +1,9 @@
 # qrexec-daemon holds no code that runs services: neither relay nor service
 noinst_LTLIBRARIES += %D%/libdaemon.la
 %C%_libdaemon_la_SOURCES = \
-	%D%/call.c %D%/call.h %D%/calls.c %D%/calls-carry.c %D%/calls-decide.c %D%/clients.c \
-	%D%/control.c %D%/daemon.h %D%/deaths.c %D%/maker.c %D%/maker.h %D%/pending.c %D%/pending.h %D%/ports.c %D%/ports-file.c \
+	%D%/call.c %D%/call.h %D%/carried.c %D%/carried.h %D%/calls.c %D%/calls-carry.c %D%/calls-decide.c %D%/clients.c \
+	%D%/control.c %D%/daemon.h %D%/deaths.c \
+	%D%/log-limit.c %D%/log-limit.h %D%/maker.c %D%/maker.h %D%/pending.c %D%/pending.h %D%/ports.c %D%/ports-file.c \
 	%D%/ports.h %D%/program.c %D%/program.h %D%/running-call.h %D%/stream.c %D%/stream.h
 %C%_libdaemon_la_LIBADD = libqrexec/libvchan.la libqrexec/libwire.la libqrexec/libbase.la
 sbin_PROGRAMS += %D%/qrexec-daemon
@@ -50,7 +51,7 @@ tests_unit_qrexec_daemon_call_test_LDADD = %D%/libdaemon.la $(CMOCKA_LIBS)
 
 DAEMON_UNIT_TESTS = tests/unit/qrexec-daemon/deaths-test tests/unit/qrexec-daemon/pending-test tests/unit/qrexec-daemon/ports-test
 DAEMON_TALK_TESTS = tests/talk/daemon-agent-test tests/talk/daemon-calls-test tests/talk/daemon-clients-test \
-	tests/talk/daemon-disposable-test tests/talk/daemon-ports-test tests/talk/client-test
+	tests/talk/daemon-disposable-test tests/talk/daemon-ids-test tests/talk/daemon-ports-test tests/talk/client-test
 DAEMON_STAGE = tests/talk/daemon-stage.c tests/talk/daemon-stage.h tests/unit/test.h
 check_PROGRAMS += $(DAEMON_UNIT_TESTS) $(DAEMON_TALK_TESTS)
 TESTS += $(DAEMON_UNIT_TESTS) $(DAEMON_TALK_TESTS)
@@ -68,6 +69,8 @@ tests_talk_daemon_clients_test_SOURCES = tests/talk/daemon-clients-test.c $(DAEM
 tests_talk_daemon_clients_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_talk_daemon_disposable_test_SOURCES = tests/talk/daemon-disposable-test.c $(DAEMON_STAGE)
 tests_talk_daemon_disposable_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_talk_daemon_ids_test_SOURCES = tests/talk/daemon-ids-test.c $(DAEMON_STAGE)
+tests_talk_daemon_ids_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_talk_daemon_ports_test_SOURCES = tests/talk/daemon-ports-test.c $(DAEMON_STAGE)
 tests_talk_daemon_ports_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_talk_client_test_SOURCES = tests/talk/client-test.c $(DAEMON_STAGE)

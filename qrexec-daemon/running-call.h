@@ -12,7 +12,7 @@
 #define QREXEC_DAEMON_RUNNING_CALL_H
 
 #include "qrexec-daemon/call.h"
-#include "qrexec-daemon/daemon.h"
+#include "qrexec-daemon/carried.h"
 #include "qrexec-daemon/maker.h"
 #include "qrexec-daemon/stream.h"
 
@@ -20,7 +20,7 @@ struct running_call {
     struct call machine;
     struct running_call *next;
     struct daemon *daemon;
-    uint64_t number; /* in the log: NAME-NUMBER */
+    char id[CALL_ID_SIZE];
     /* what was asked */
     struct pending pending;
     struct wire_request request;
@@ -30,6 +30,7 @@ struct running_call {
     char *command;                /* for the target; allocated */
     char target[MAKER_NAME_SIZE]; /* name, uuid:…, template; then the disposable's name */
     bool by_uuid;
+    char target_name[MAKER_NAME_SIZE]; /* for people */
     /* what is held */
     struct stream policy;
     struct program_request program;
@@ -43,9 +44,10 @@ struct running_call {
     bool claimed;
     /* time */
     struct timer deadline;
-    uint64_t entered_at;
+    uint64_t since;      /* ms since 1970 */
+    uint64_t entered_at; /* us */
     enum call_state last_state;
-    uint64_t spent[CALL_STATES]; /* ms in each state */
+    uint64_t spent[CALL_STATES]; /* us in each state */
 };
 
 static inline struct running_call *running_call_of(struct call *m)

@@ -57,7 +57,7 @@ static void on_watch(struct watch *w, short revents)
 
 static void try_connect(struct stream *s)
 {
-    int r = unix_connect(s->path, &s->fd);
+    int r = call_id_connect(s->path, s->call_id ? s->call_id : "", s->to, &s->fd);
 
     if (r == -EAGAIN && ++s->tries < TRIES) {
         timer_set(&s->timer, RETRY_MS);
@@ -83,8 +83,13 @@ static void on_timer(struct timer *t)
 
 static void set_up(struct stream *s, size_t most_in, void (*fn)(struct stream *s, int status))
 {
+    const char *call_id = s->call_id;
+    enum call_id_to to = s->to;
+
     stream_close(s);
     *s = STREAM_NULL;
+    s->call_id = call_id;
+    s->to = to;
     s->fn = fn;
     s->watch.fn = on_watch;
     s->timer.fn = on_timer;

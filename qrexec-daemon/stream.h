@@ -9,6 +9,7 @@
 #define QREXEC_DAEMON_STREAM_H
 
 #include "libqrexec/base/buf.h"
+#include "libqrexec/base/call-id.h"
 #include "libqrexec/base/loop.h"
 
 #define STREAM_PATH_SIZE 108 /* of a Unix socket */
@@ -25,6 +26,9 @@ struct stream {
     /* 0: something came; STREAM_END; negative errno. The stream may be closed and freed in it. */
     void (*fn)(struct stream *s, int status);
     char path[STREAM_PATH_SIZE];
+    /* The service is told this id, see call-id.h. The owner's; stays over stream_open(). */
+    const char *call_id;
+    enum call_id_to to;
 };
 
 #define STREAM_NULL ((struct stream){.fd = -1, .watch = {.fd = -1}})

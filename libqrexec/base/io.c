@@ -21,6 +21,14 @@ uint64_t clock_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
+uint64_t clock_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
 int deadline_left(uint64_t deadline)
 {
     uint64_t now;
@@ -168,7 +176,20 @@ int unix_listen(const char *path, mode_t mode, int *ret)
     return 0;
 }
 
-int unix_connect(const char *path, int *ret)
+/* Only a label: a name that is taken, or too long, is done without. */
+static void bind_name(int fd, const char *name)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    size_t n = strlen(name);
+
+    if (n >= sizeof(a.sun_path))
+        return;
+    memcpy(a.sun_path + 1, name, n);
+    (void)bind(fd, (struct sockaddr *)&a,
+               (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + n));
+}
+
+int unix_connect_from(const char *path, const char *name, int *ret)
 {
     _cleanup_(closep) int fd = -1;
     struct sockaddr_un a;
@@ -180,10 +201,17 @@ int unix_connect(const char *path, int *ret)
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
+    if (name)
+        bind_name(fd, name);
     if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
         return -errno;
     *ret = take_fd(&fd);
     return 0;
+}
+
+int unix_connect(const char *path, int *ret)
+{
+    return unix_connect_from(path, NULL, ret);
 }
 
 int unix_peer(int fd, pid_t *ret_pid, uid_t *ret_uid)

@@ -11,6 +11,8 @@
 
 /* Monotonic milliseconds. Deadlines are such times; 0 means none. */
 uint64_t clock_ms(void);
+/* The same clock in microseconds, for what is measured. */
+uint64_t clock_us(void);
 /* What is left of a deadline for poll(): -1 none, 0 past. */
 int deadline_left(uint64_t deadline);
 
@@ -35,6 +37,10 @@ int unix_listen(const char *path, mode_t mode, int *ret);
 
 /* Connected, close-on-exec, non-blocking. Negative errno, -EAGAIN where the backlog is full. */
 int unix_connect(const char *path, int *ret);
+/* The same from an abstract address of that name, which the peer sees; without it where it is
+ * taken.
+ */
+int unix_connect_from(const char *path, const char *name, int *ret);
 
 /* pid, uid of the peer as the kernel says. */
 int unix_peer(int fd, pid_t *ret_pid, uid_t *ret_uid);

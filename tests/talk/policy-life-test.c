@@ -5,6 +5,7 @@
  */
 #include "tests/talk/policy-stage.h"
 
+#include "libqrexec/base/call-id.h"
 #include "libqrexec/base/notify.h"
 #include "libqrexec/base/paths.h"
 #include "libqrexec/base/spawn.h"
@@ -189,6 +190,43 @@ static void each_decision_has_its_record(void **state)
     assert_non_null(strstr(refused, "30-user.policy:2\",\"asked\":null,\"micros\":{\"read\":"));
     assert_string_equal(none, "");
     assert_true(str_starts(whole, "3 records from "));
+    policy_end(&p);
+}
+
+/* The daemon that asks tells its call's id; a name that is none is not taken. */
+static void a_record_has_the_id_that_the_call_has_elsewhere(void **state)
+{
+    struct policy_stage p;
+    _cleanup_(freep) char *path = NULL;
+
+    (void)state;
+    policy_begin(&p, "a.B * work personal allow\n");
+    path = stage_path(&p.s, "/run/qubes/policy.sock");
+    for (int i = 0; i < 2; i++) {
+        _cleanup_(closep) int fd = -1;
+        _cleanup_(freep) char *answer = NULL;
+
+        assert_int_equal(call_id_connect(path, i ? "bad id" : "work-7k.12", CALL_ID_POLICY, &fd),
+                         0);
+        send_bytes(fd, CALL, strlen(CALL));
+        answer = policy_read(&p, fd);
+        assert_string_equal(answer, ALLOWED);
+    }
+    expect_answer(&p, CALL, ALLOWED); /* the memory of a request is used again */
+    policy_stop(&p);
+    _cleanup_(freep) char *all = TOOL(&p, 0, "log");
+    _cleanup_(freep) char *one = TOOL(&p, 0, "log", "--call=work-7k.12");
+    _cleanup_(freep) char *domains = stage_path(&p.s, "/domains");
+    _cleanup_(freep) char *why = NULL;
+
+    assert_int_equal(count(all, "\n"), 3);
+    assert_int_equal(count(all, "work-7k.12"), 1);
+    assert_int_equal(count(all, "bad id"), 0);
+    assert_int_equal(count(one, "\n"), 1);
+    policy_file(&p, "/domains", "[work]\ntype = AppVM\n[personal]\ntype = AppVM\n");
+    why = TOOL(&p, 0, "explain", "--domains", domains, "work-7k.12");
+    assert_non_null(strstr(why, "Call work-7k.12, "));
+    policy_start(&p);
     policy_end(&p);
 }
 
@@ -591,6 +629,7 @@ int main(void)
         cmocka_unit_test(a_broken_policy_is_told_once_and_on_the_desktop),
         cmocka_unit_test(a_flood_of_refused_calls_is_counted_and_hides_no_other),
         cmocka_unit_test(each_decision_has_its_record),
+        cmocka_unit_test(a_record_has_the_id_that_the_call_has_elsewhere),
         cmocka_unit_test(the_chain_goes_on_over_files_and_restarts_and_shows_changes),
         cmocka_unit_test(a_record_that_a_crash_cut_is_shown_and_the_chain_goes_on),
         cmocka_unit_test(a_full_disk_breaks_no_decision),
