@@ -7,6 +7,8 @@ EXTRA_DIST += %D%/summary %D%/leaks-of-others
 include tests/xen/local.mk
 include tests/bench/local.mk
 include tests/random/local.mk
+include tests/stage/local.mk
+include tests/unit/failing/local.mk
 include tests/fuzz/local.mk
 
 BASE_TESTS = tests/unit/base/buf-test tests/unit/base/call-id-test tests/unit/base/ini-test tests/unit/base/io-test tests/unit/base/spawn-test \
@@ -55,4 +57,5 @@ check-valgrind: $(check_PROGRAMS)
 CLEANFILES += $(check_PROGRAMS:=.valgrind)
 include tests/bench/policy.mk
 include tests/bench/calls.mk
+include tests/coverage.mk
 include tests/load/local.mk

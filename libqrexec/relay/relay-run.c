@@ -182,13 +182,25 @@ static int driver_init(struct driver *d, struct relay_params *p)
     return r;
 }
 
+/* All that it still holds. */
+static void params_deinit(struct relay_params *p)
+{
+    if (p->out_fd == p->in_fd)
+        p->out_fd = -1;
+    close_fd(&p->in_fd);
+    close_fd(&p->out_fd);
+    close_fd(&p->err_fd);
+    close_fd(&p->own_err_fd);
+    close_fd(&p->watch_fd);
+    close_fd(&p->gone_fd);
+    vchan_free(take(p->vchan));
+}
+
 static void driver_deinit(struct driver *d)
 {
     for (size_t i = 0; i < RELAY_STREAMS; i++)
         close_fd(&d->fds[i]);
-    close_fd(&d->p->own_err_fd);
-    close_fd(&d->p->watch_fd);
-    close_fd(&d->p->gone_fd);
+    params_deinit(d->p);
     close_fd(&d->pidfd);
     close_fd(&d->signals);
     vchan_free(take(d->vchan));
@@ -609,8 +621,10 @@ int relay_run(struct relay_params *p, int *ret_code)
     int r;
 
     *ret_code = 255;
-    if (!d)
+    if (!d) {
+        params_deinit(p);
         return -ENOMEM;
+    }
     r = driver_init(d, p);
     if (!r)
         r = loop(d);

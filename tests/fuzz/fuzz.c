@@ -8,12 +8,6 @@
 
 static const char *const dirs[] = {"run.d", "policy.d", NULL};
 
-void fuzz_fail(const char *what)
-{
-    fprintf(stderr, "fuzz: %s\n", what);
-    abort();
-}
-
 static const struct test_case *world(void)
 {
     static const struct test_case c = {
