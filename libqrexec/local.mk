@@ -116,12 +116,17 @@ tests_unit_relay_relay_run_test_SOURCES = tests/unit/relay/relay-run-test.c test
 tests_unit_relay_relay_run_test_LDADD = libqrexec/librelay.la $(CMOCKA_LIBS)
 
 if HAVE_XEN
-check_PROGRAMS += tests/unit/vchan/xenstore-test
-TESTS += tests/unit/vchan/xenstore-test
+check_PROGRAMS += tests/unit/vchan/vchan-xen-test tests/unit/vchan/xenstore-test
+TESTS += tests/unit/vchan/vchan-xen-test tests/unit/vchan/xenstore-test
+tests_unit_vchan_vchan_xen_test_SOURCES = tests/unit/vchan/vchan-xen-test.c tests/unit/test.h \
+	tests/stage/xenstored.c tests/stage/xenstored.h
+tests_unit_vchan_vchan_xen_test_LDFLAGS = -Wl,--wrap=access
+tests_unit_vchan_vchan_xen_test_LDADD = libqrexec/libvchan.la $(CMOCKA_LIBS)
 tests_unit_vchan_xenstore_test_SOURCES = tests/unit/vchan/xenstore-test.c tests/unit/test.h
 tests_unit_vchan_xenstore_test_LDADD = libqrexec/libvchan.la $(CMOCKA_LIBS)
 else
-EXTRA_DIST += tests/unit/vchan/xenstore-test.c
+EXTRA_DIST += tests/unit/vchan/vchan-xen-test.c tests/unit/vchan/xenstore-test.c \
+	tests/stage/xenstored.c tests/stage/xenstored.h
 endif
 
 # the event loop of the long-running programs
