@@ -50,6 +50,9 @@ INSTALL_HOOKS += install-client-vm-link
 UNINSTALL_HOOKS += uninstall-client-vm-link
 install-vm-links: install-client-vm-link
 
+dist_check_SCRIPTS += tests/unit/qrexec-agent/usage-test
+TESTS += tests/unit/qrexec-agent/usage-test
+
 # talks with a scripted daemon; they run the programs of this folder
 AGENT_TALKS = tests/talk/agent-exec-test tests/talk/agent-session-test tests/talk/agent-trigger-test
 check_PROGRAMS += $(AGENT_TALKS)

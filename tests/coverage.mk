@@ -14,6 +14,7 @@ coverage:
 coverage-policy:
 	$(MAKE) coverage-run COVERAGE_TESTS='$(or $(COVERAGE_TESTS),$(POLICY_COVERAGE_TESTS))' COVERAGE_FOLDERS='$(POLICY_COVERAGE)'
 coverage-run:
+	@test coverage/Makefile -nt $(srcdir)/Makefile.in || rm -rf coverage # objects of other names would count, too
 	@$(MKDIR_P) coverage
 	@test -f coverage/Makefile || { cd coverage && $(abs_top_srcdir)/configure -q CFLAGS='-g -O0' --enable-coverage --disable-werror --disable-static-client --disable-static-policy-exec \
 		--prefix='$(prefix)' --sysconfdir='$(sysconfdir)' --localstatedir='$(localstatedir)' >/dev/null; }
