@@ -14,6 +14,7 @@
 #include <errno.h>
 
 #define RING            4096
+#define LISTEN_AGAIN_MS 10000
 #define TURN_MESSAGES   64
 #define OUT_MAX         (4u << 20)
 #define OUT_TRIGGER_MAX (1u << 20) /* the rest is for what must be reported */
@@ -287,6 +288,8 @@ static void control_turn(struct agent *a)
     bool waiting = c->state == CONTROL_WAITING;
     int r = vchan_dispatch(c->vchan), more = 0;
 
+    if (c->state == CONTROL_SERVING)
+        (void)clients_open(a); /* what kept it from listening may be over */
     if (!r && waiting && vchan_state(c->vchan) == VCHAN_CONNECTED)
         send_hello(a);
     if (!r && c->state != CONTROL_WAITING) {
@@ -318,6 +321,8 @@ static void control_update(struct agent *a, bool again)
     struct control *c = &a->control;
     int ms = again ? 0 : vchan_timeout(c->vchan);
 
+    if (ms < 0 && c->state == CONTROL_SERVING && a->clients.listener < 0)
+        ms = LISTEN_AGAIN_MS;
     watch_set(&c->watch, vchan_fd(c->vchan), vchan_events(c->vchan, true, buf_len(&c->out) > 0));
     if (ms >= 0)
         timer_set(&c->timer, (uint64_t)ms);

@@ -1,15 +1,15 @@
 # qrexec-agent: the VM's end
 vmlib_PROGRAMS += %D%/qrexec-agent %D%/qrexec-fork-server %D%/qrexec-session
 
-%C%_qrexec_agent_SOURCES = \
+# all but its main(), for tests too
+AGENT_PARTS = \
 	%D%/agent.h \
-	%D%/agent-main.c \
 	%D%/calls.c \
 	%D%/carry.c %D%/carry.h \
 	%D%/clients.c \
-	%D%/control.c \
-	%D%/session-call.c %D%/session-call.h \
-	%D%/sessions.c
+	%D%/control.c
+AGENT_SESSIONS = %D%/session-call.c %D%/session-call.h %D%/sessions.c
+%C%_qrexec_agent_SOURCES = %D%/agent-main.c $(AGENT_PARTS) $(AGENT_SESSIONS)
 %C%_qrexec_agent_LDADD = libqrexec/libservice-users.la libqrexec/librelay.la libqrexec/libloop.la
 
 %C%_qrexec_fork_server_SOURCES = %D%/fork-server.c %D%/carry.c %D%/carry.h

@@ -109,6 +109,8 @@ int spawn_process(const struct spawn *s, pid_t *ret_pid, int *ret_pidfd)
         do
             n = read(report[0], &r, sizeof(r));
         while (n < 0 && errno == EINTR);
+        if (n < 0)
+            r = -errno;
         if (n == 0)
             r = ret_pidfd ? spawn_pidfd(pid, &pidfd) : 0;
         if (r) {

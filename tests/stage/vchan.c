@@ -200,6 +200,18 @@ void vchan_forget(uint32_t domain)
     (void)domain;
 }
 
+void vchan_forget_port(uint32_t domain, uint32_t port, pid_t pid)
+{
+    (void)domain;
+    (void)port;
+    (void)pid;
+}
+
+bool vchan_is_built_in(void)
+{
+    return true;
+}
+
 struct vchan *stage_vchan(void)
 {
     return first;
