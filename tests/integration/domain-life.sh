@@ -28,8 +28,9 @@ sleep 0.3
 ok "a paused domain stands still" '[ "$(cat "$root/home/work/tick")" = "$before" ]'
 say "unpause $(id 1)" "answer 3"
 ok "an unpaused one goes on" 'until_true "[ \"\$(cat \"$root/home/work/tick\")\" != \"$before\" ]"'
-in_domain work 'timeout 1 sh -c "while :; do :; done" >/dev/null 2>&1 </dev/null &'
-sleep 0.6
+# until it has had 0.4 s of a processor, however busy that is
+in_domain work 'sh -c "while [ \$(cut -d\" \" -f14 /proc/\$\$/stat) -lt 40 ]; do i=0; while [ \$i -lt 9999 ]; do i=\$((i+1)); done; done; touch burnt; exec sleep 3" >/dev/null 2>&1 </dev/null &'
+until_true '[ -e "$root/home/work/burnt" ]'
 say "stats $(id 1)" "stats 4"
 ok "memory and processor time are counted" '[ "$(awk "/^stats 4/ && \$3 > 1000 && \$4 >= 300000000" "$root/out" | wc -l)" -eq 1 ]'
 
