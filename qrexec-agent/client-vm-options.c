@@ -14,9 +14,8 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#define RING_DEFAULT 65536
-#define RING_MOST    (1u << 28)
-#define USAGE        2
+#define RING_MOST (1u << 28)
+#define USAGE     2
 
 enum { OPT_BUFFER_SIZE = 256, OPT_NO_FILTER_OUT, OPT_NO_FILTER_ERR, OPT_STDIN_SOCKET, OPT_HELP };
 
@@ -84,7 +83,7 @@ static int read_words(int n, char **words, struct client_vm_options *o)
 
 int client_vm_options_read(int argc, char **argv, struct client_vm_options *ret)
 {
-    struct client_vm_options o = {.source = "", .ring = RING_DEFAULT};
+    struct client_vm_options o = {.source = ""};
     int c, filter_out = -1, filter_err = -1, r;
 
     while ((c = getopt_long(argc, argv, "+tTa:p:s:", longs, NULL)) >= 0) {

@@ -11,7 +11,7 @@ struct client_vm_options {
     char *target;             /* with @ for $; allocated */
     const char *service;
     char **program; /* argv of the local program, or NULL */
-    uint32_t ring;  /* least bytes of the vchan's buffers */
+    uint32_t ring;  /* least bytes of the vchan's buffers; 0: not said */
     bool stdin_socket;
     bool filter_out, filter_err;
 };

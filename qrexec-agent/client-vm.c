@@ -13,6 +13,7 @@
 #include "libqrexec/relay/relay-run.h"
 #include "libqrexec/wire/message.h"
 #include "qrexec-agent/client-vm-options.h"
+#include "qrexec-agent/open-calls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,12 +30,16 @@
 /* Programs on the caller's machine find the caller's own streams there. */
 enum { SAVED_IN = 3, SAVED_OUT, SAVED_ERR, SAVED_COUNT };
 
+static int agent_path(const char *given, char ret[static PATH_SIZE])
+{
+    return given ? format(ret, PATH_SIZE, "%s", given) : path_get(ret, "/run/qubes/qrexec-agent");
+}
+
 static int agent_connect(const char *given, int *ret)
 {
     uint64_t deadline = clock_ms() + CONNECT_MS;
     char path[PATH_SIZE];
-    int r =
-        given ? format(path, sizeof(path), "%s", given) : path_get(path, "/run/qubes/qrexec-agent");
+    int r = agent_path(given, path);
 
     if (!r)
         r = unix_connect(path, ret);
@@ -145,6 +150,19 @@ static int start_program(char **argv, struct relay_params *p)
     return r;
 }
 
+/* What was asked for, or as much as there is for one call of many. */
+static size_t ring_size(const struct client_vm_options *o)
+{
+    char path[PATH_SIZE];
+    size_t n = 0;
+
+    if (o->ring)
+        return o->ring;
+    if (vchan_rings_are_limited() && !agent_path(o->agent_socket, path))
+        n = open_calls("/proc/net/unix", path);
+    return vchan_ring(n ? n - 1 : 0);
+}
+
 /* agent: told what the other end's domain does; its own end, by a restart, tells nothing. */
 static int carry(const struct client_vm_options *o, const struct wire_peer *peer, int agent)
 {
@@ -152,7 +170,7 @@ static int carry(const struct client_vm_options *o, const struct wire_peer *peer
     int code, r = relay_prepare();
 
     if (!r)
-        r = vchan_listen(peer->domain, peer->port, o->ring, &p.vchan);
+        r = vchan_listen(peer->domain, peer->port, ring_size(o), &p.vchan);
     if (r) {
         log_error("data connection to domain %u, port %u: %s", peer->domain, peer->port,
                   vchan_error_text(r));

@@ -18,7 +18,7 @@ AGENT_SESSIONS = %D%/session-call.c %D%/session-call.h %D%/sessions.c
 %C%_qrexec_session_SOURCES = %D%/qrexec-session.c %D%/session-call.c %D%/session-call.h %D%/carry.c %D%/carry.h
 %C%_qrexec_session_LDADD = libqrexec/libservice-login.la libqrexec/librelay.la
 
-CLIENT_VM_FILES = %D%/client-vm.c %D%/client-vm-options.c %D%/client-vm-options.h
+CLIENT_VM_FILES = %D%/client-vm.c %D%/client-vm-options.c %D%/client-vm-options.h %D%/open-calls.c %D%/open-calls.h
 if HAVE_MUSL
 vmbin_SCRIPTS += %D%/qrexec-client-vm
 CLEANFILES += %D%/qrexec-client-vm
@@ -52,6 +52,11 @@ install-vm-links: install-client-vm-link
 
 dist_check_SCRIPTS += tests/unit/qrexec-agent/usage-test
 TESTS += tests/unit/qrexec-agent/usage-test
+check_PROGRAMS += tests/unit/qrexec-agent/open-calls-test
+TESTS += tests/unit/qrexec-agent/open-calls-test
+tests_unit_qrexec_agent_open_calls_test_SOURCES = tests/unit/qrexec-agent/open-calls-test.c tests/unit/test.h \
+	%D%/open-calls.c %D%/open-calls.h
+tests_unit_qrexec_agent_open_calls_test_LDADD = libqrexec/libvchan.la libqrexec/libbase.la $(CMOCKA_LIBS)
 
 # talks with a scripted daemon; they run the programs of this folder
 AGENT_TALKS = tests/talk/agent-exec-test tests/talk/agent-session-test tests/talk/agent-trigger-test

@@ -24,6 +24,7 @@ struct vchan_transport {
     ssize_t (*read)(struct vchan *v, void *data, size_t n);
     ssize_t (*write)(struct vchan *v, const void *data, size_t n);
 
+    size_t (*ring)(size_t n); /* NULL: as large as one likes */
     int (*deaths_new)(struct vchan_deaths **ret);
     void (*deaths_free)(struct vchan_deaths *d);
     int (*deaths_fd)(const struct vchan_deaths *d);

@@ -41,6 +41,8 @@
 #define WATCH_PLACE   0U
 #define WATCH_ENDS    1U
 #define PAGE          4096
+#define LIMIT_FILE    "/sys/module/xen_gntalloc/parameters/limit"
+#define LIMIT_DEFAULT 1024
 #define RING_MOST     (1U << 20) /* the library takes no more */
 
 struct xen_vchan {
@@ -269,6 +271,34 @@ static int offer_some_rings(struct xen_vchan *x)
         if (smaller[i] < x->ring)
             r = offer_rings(x, smaller[i], smaller[i]);
     return r == -ENOSPC ? offer_rings(x, 1024, 2048) : r;
+}
+
+/* Of the device's limit, which its module tells; without a word of it, the driver's default. */
+static size_t grants_in_all(void)
+{
+    _cleanup_(freep) char *text = NULL;
+    uint32_t limit;
+    size_t n;
+
+    if (file_read(LIMIT_FILE, 32, &text, &n))
+        return LIMIT_DEFAULT;
+    text[strcspn(text, "\n")] = 0;
+    return parse_u32(text, INT32_MAX, &limit) ? LIMIT_DEFAULT : limit;
+}
+
+/*
+ * The largest of which all n + 1 fit into a quarter of the grants: as many of each size as can have
+ * been given leave a quarter for those that need one page only.
+ */
+static size_t xen_ring(size_t n)
+{
+    static const size_t sizes[] = {VCHAN_RING, 16384, 4096};
+    size_t most = grants_in_all() / 4;
+
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
+        if ((2 * sizes[i] / PAGE + 1) * (n + 1) <= most)
+            return sizes[i];
+    return 1024;
 }
 
 /*
@@ -573,6 +603,7 @@ const struct vchan_transport vchan_xen_transport = {
     .lose = xen_lose,
     .read = xen_read,
     .write = xen_write,
+    .ring = xen_ring,
     .deaths_new = xen_deaths_new,
     .deaths_free = xen_deaths_free,
     .deaths_fd = xen_deaths_fd,

@@ -51,6 +51,20 @@ int vchan_own_domain(uint32_t *ret)
     return r ? r : t->own_domain(ret);
 }
 
+bool vchan_rings_are_limited(void)
+{
+    const struct vchan_transport *t;
+
+    return choose(&t) == 0 && t->ring;
+}
+
+size_t vchan_ring(size_t n)
+{
+    const struct vchan_transport *t;
+
+    return choose(&t) == 0 && t->ring ? t->ring(n) : VCHAN_RING;
+}
+
 int vchan_listen(uint32_t peer, uint32_t port, size_t ring, struct vchan **ret)
 {
     const struct vchan_transport *t;

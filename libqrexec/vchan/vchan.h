@@ -24,6 +24,7 @@
 #include <sys/types.h>
 
 #define VCHAN_CONTROL_PORT 512
+#define VCHAN_RING         65536 /* bytes a direction, of a data connection */
 
 struct vchan;
 
@@ -46,6 +47,14 @@ int vchan_own_domain(uint32_t *ret);
  * vchan_dispatch().
  */
 int vchan_listen(uint32_t peer, uint32_t port, size_t ring, struct vchan **ret);
+/*
+ * The ring for a call of this domain beside n others that it has open. Rings are taken out of a
+ * limited number of grants on Xen: there they are the smaller the more there are, so that a hundred
+ * calls find room under the default limit.
+ */
+size_t vchan_ring(size_t n);
+/* Whether that depends on n. */
+bool vchan_rings_are_limited(void);
 /*
  * A client; waits for the server to appear. Time limits are the caller's. -EHOSTDOWN: in dom0,
  * there is no such domain.

@@ -136,10 +136,11 @@ static void a_port_that_cannot_be_is_not_kept(void **state)
 
 static void the_next_daemon_knows_what_is_taken(void **state)
 {
+    _cleanup_(freep) char *text = NULL;
     char *root = test_mkdir(), path[4200];
     struct ports p;
     uint32_t domain, port = 0;
-    size_t at = 0;
+    size_t at = 0, n;
 
     (void)state;
     assert_int_equal(format(path, sizeof(path), "%s/ports.7", root), 0);
@@ -148,8 +149,11 @@ static void the_next_daemon_knows_what_is_taken(void **state)
     assert_int_equal(allot(&p, 0), 513);
     assert_int_equal(allot(&p, 0), 514);
     assert_int_equal(ports_note(&p, 9, 515), 0);
+    assert_int_equal(ports_note(&p, 0, 514), 0); /* known already: no line more */
     assert_true(ports_release(&p, 0, 513));
     ports_deinit(&p);
+    assert_int_equal(file_read(path, 4096, &text, &n), 0);
+    assert_int_equal(n, 5 + 4 * 7);
     /* killed while it wrote the release, which does not count then */
     assert_int_equal(truncate(path, 5 + 4 * 7 - 3), 0);
 
