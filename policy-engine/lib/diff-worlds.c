@@ -94,6 +94,28 @@ static bool lead(struct shape *s, enum leading how, struct word w)
     return false;
 }
 
+/* dom0 is two choices, its name and the keyword: what keeps out the one may leave the other. */
+static int try_other_way(const struct rule_pair *p, const struct shape *base,
+                         const struct need *need, size_t side)
+{
+    struct diff *d = p->diff;
+    int r = 0;
+
+    for (size_t i = 0; !r && d->both_offer_dom0 && !is_shown(p) && i < d->n_denies[!side]; i++) {
+        const struct rule_words *by = &d->search[!side].words[d->denies[!side][i]];
+        struct need both = *need;
+        struct shape s = *base;
+
+        if (!need_add(&both, by->service, by->argument) || !class_require(&s.source, by->source) ||
+            !class_require(&s.other, by->leads))
+            continue;
+        diff_choose(d, &both, false);
+        r = try_shape(p, &s);
+        d->both_offer_dom0 = true;
+    }
+    return r;
+}
+
 /*
  * A choice that rule number k of the one policy brings in, and rule l of the other (or none) keeps
  * out.
@@ -124,6 +146,8 @@ static int try_choice(const struct rule_pair *p, const struct shape *base, size_
             continue;
         diff_choose(p->diff, &need, false);
         r = try_shape(p, &s);
+        if (!r && dom0 && (l || p->diff->changed[side][number]))
+            r = try_other_way(p, &s, &need, side);
     }
     return r;
 }

@@ -175,8 +175,17 @@ int diff_decides(struct diff *d, const struct diff_trial *t, const uint32_t rule
     return 0;
 }
 
+static bool offers_dom0(const struct policy_verdict *v)
+{
+    for (size_t i = 0; v->action == POLICY_ASK && i < v->n_choices; i++)
+        if (word_of(v->choices[i]).kind == TOKEN_ADMINVM)
+            return true;
+    return false;
+}
+
 int diff_try(struct diff *d, const struct diff_trial *t)
 {
+    d->both_offer_dom0 = false;
     for (size_t i = 0; i < d->search[0].arguments.n; i++) {
         _cleanup_(policy_verdict_deinit) struct policy_verdict a = {0}, b = {0};
         struct policy_request q = {.service = d->search[0].service,
@@ -187,6 +196,8 @@ int diff_try(struct diff *d, const struct diff_trial *t)
 
         if (!r)
             r = decide(d->search[1].policy, t->domains, &q, &b);
+        if (!r)
+            d->both_offer_dom0 |= offers_dom0(&a) && offers_dom0(&b);
         if (!r && !seen_has(&d->seen, pair_of(&a, &b)) && !same(t->domains, &a, &b) &&
             (!d->wider || !covers(t->domains, &a, &b)))
             r = show(d, t, &q, &a, &b);

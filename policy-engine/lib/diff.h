@@ -19,6 +19,7 @@ struct diff {
     uint32_t *denies[2];
     size_t n_denies[2], n_changed_denies[2];
     bool wider;
+    bool both_offer_dom0; /* in the last trial */
     policy_difference_fn *fn;
     void *data;
     struct seen seen; /* pairs that were shown */

@@ -371,6 +371,21 @@ static void a_choice_that_is_new_is_wider(void **state)
     assert_string_equal(differences("a.B * work vault allow", "a.B * work vault deny", true), "");
 }
 
+/* Each can bring it in and each must be kept out: here by a rule that changed, and one that did
+ * not. */
+static void dom0_is_a_choice_by_its_name_and_by_the_keyword(void **state)
+{
+    static const char rest[] = "a.B * work dom0 deny\n"
+                               "a.B * @type:AppVM * ask\n"
+                               "a.B +x @anyvm @adminvm allow\n";
+    char before[256], after[256];
+
+    (void)state;
+    assert_int_equal(format(before, sizeof(before), "a.B * @tag:t @adminvm deny\n%s", rest), 0);
+    assert_int_equal(format(after, sizeof(after), "%sa.B * @tag:t @adminvm deny\n", rest), 0);
+    assert_non_null(strstr(differences(before, after, true), "work (@type:AppVM @tag:t) -> "));
+}
+
 static void running_or_not_makes_a_difference(void **state)
 {
     (void)state;
@@ -398,6 +413,7 @@ int main(void)
         cmocka_unit_test(a_difference_is_shown_by_its_class),
         cmocka_unit_test(what_no_request_can_tell_apart_is_no_difference),
         cmocka_unit_test(a_choice_that_is_new_is_wider),
+        cmocka_unit_test(dom0_is_a_choice_by_its_name_and_by_the_keyword),
         cmocka_unit_test(running_or_not_makes_a_difference),
     };
 
