@@ -74,19 +74,6 @@ static int replay_one(void *user, const struct log_record *r)
     return 0;
 }
 
-static int load(const struct cli *c, struct policy **ret)
-{
-    _cleanup_(policy_error_deinit) struct policy_error e = {0};
-    struct policy_source s = cli_source(c);
-    int r = policy_load(&s, ret, &e);
-
-    if (r > 0)
-        log_error("%s:%u: %s", e.file, e.line, e.text);
-    else if (r)
-        log_error("the policy cannot be read: %s", strerror(-r));
-    return r;
-}
-
 int cmd_replay(int argc, char **argv)
 {
     _cleanup_(policy_domains_unrefp) struct policy_domains *d = NULL;
@@ -102,7 +89,7 @@ int cmd_replay(int argc, char **argv)
         fprintf(stderr, "usage: qrexec-policy " USAGE "\n");
         return 2;
     }
-    if (load(&c, &p) || cli_domains(&c, &d))
+    if (cli_load(&c, &p) || cli_domains(&c, &d))
         return 2;
     rp.policy = p;
     rp.domains = d;

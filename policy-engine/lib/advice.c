@@ -70,7 +70,10 @@ void tell_reason(struct text *t, const struct policy_request *q, const struct po
         text_addf(t, "the rule's expression took too long for this argument");
         break;
     case POLICY_REASON_NEVER:
-        text_addf(t, "%s:%u says that this may never be", v->rule_file, v->rule_line);
+        text_addf(t,
+                  "%s:%u says that this may never be, whatever a rule allows; if it may, change "
+                  "that line first",
+                  v->rule_file, v->rule_line);
         break;
     }
 }

@@ -94,26 +94,50 @@ static bool lead(struct shape *s, enum leading how, struct word w)
     return false;
 }
 
-/* dom0 is two choices, its name and the keyword: what keeps out the one may leave the other. */
+/* How a rule leads to dom0: it is two choices, its name (with tags and type) and the keyword. */
+enum dom0_way { EITHER_WAY, BY_KEYWORD, BY_NAME };
+
+static enum dom0_way dom0_way(const struct search *s, const struct rule_words *w)
+{
+    const struct rule *r = &s->policy->rules[w - s->words];
+
+    if (w->redirect.kind != TOKEN_BAD)
+        return EITHER_WAY;
+    return strcmp(rule_text(s->policy, r->target_spelled), "@adminvm") == 0 ? BY_KEYWORD : BY_NAME;
+}
+
+/* What keeps out the one may leave the other: rule l did, and one of these denies that. */
 static int try_other_way(const struct rule_pair *p, const struct shape *base,
-                         const struct need *need, size_t side)
+                         const struct need *need, size_t side, enum dom0_way kept)
 {
     struct diff *d = p->diff;
+    const struct search *there = &d->search[!side];
     int r = 0;
 
     for (size_t i = 0; !r && d->both_offer_dom0 && !is_shown(p) && i < d->n_denies[!side]; i++) {
-        const struct rule_words *by = &d->search[!side].words[d->denies[!side][i]];
+        const struct rule_words *by = &there->words[d->denies[!side][i]];
         struct need both = *need;
         struct shape s = *base;
 
-        if (!need_add(&both, by->service, by->argument) || !class_require(&s.source, by->source) ||
-            !class_require(&s.other, by->leads))
+        if ((kept && dom0_way(there, by) == kept) || !need_add(&both, by->service, by->argument) ||
+            !class_require(&s.source, by->source) || !class_require(&s.other, by->leads))
             continue;
         diff_choose(d, &both, false);
         r = try_shape(p, &s);
         d->both_offer_dom0 = true;
     }
     return r;
+}
+
+/* Whether l, or a change of rule k itself, can keep out what k brings in. */
+static bool may_differ(const struct rule_pair *p, size_t side, const struct rule_words *k,
+                       const struct rule_words *l, enum dom0_way *ret)
+{
+    const struct search *here = &p->diff->search[side];
+    enum dom0_way in = dom0_way(here, k), out = l ? dom0_way(&p->diff->search[!side], l) : in;
+
+    *ret = l ? out : EITHER_WAY;
+    return l ? !in || !out || in == out : p->diff->changed[side][k - here->words];
 }
 
 /*
@@ -126,6 +150,7 @@ static int try_choice(const struct rule_pair *p, const struct shape *base, size_
     struct search *search = &p->diff->search[side];
     const struct rule_words *k = &search->words[number];
     struct need need = p->need;
+    enum dom0_way kept;
     int r = 0;
 
     if (!need_add(&need, k->service, k->argument) ||
@@ -146,8 +171,8 @@ static int try_choice(const struct rule_pair *p, const struct shape *base, size_
             continue;
         diff_choose(p->diff, &need, false);
         r = try_shape(p, &s);
-        if (!r && dom0 && (l || p->diff->changed[side][number]))
-            r = try_other_way(p, &s, &need, side);
+        if (!r && dom0 && may_differ(p, side, k, l, &kept))
+            r = try_other_way(p, &s, &need, side, kept);
     }
     return r;
 }

@@ -8,5 +8,8 @@ bench-policy-socket: tests/bench/policy-socket$(EXEEXT) policy-engine/qrexec-pol
 	builddir='$(abs_top_builddir)' tests/bench/policy-socket
 bench-policy-oneshot: tests/bench/policy-socket$(EXEEXT) policy-engine/qrexec-policy-exec$(EXEEXT)
 	builddir='$(abs_top_builddir)' $(srcdir)/tests/bench/policy-oneshot
-BENCH_POLICY += bench-policy-socket bench-policy-oneshot
-.PHONY: bench-policy-socket bench-policy-oneshot
+dist_check_SCRIPTS += tests/bench/policy-analysis
+bench-policy-analysis: policy-engine/qrexec-policy$(EXEEXT)
+	@builddir='$(abs_top_builddir)' $(srcdir)/tests/bench/policy-analysis
+BENCH_POLICY += bench-policy-socket bench-policy-oneshot bench-policy-analysis
+.PHONY: bench-policy-socket bench-policy-oneshot bench-policy-analysis
