@@ -57,10 +57,6 @@ static void read_text(struct parser *s)
         s->error = "a ' is missing";
     else
         s->p++;
-    if (*s->p == 'z') {
-        put_text(s->b, "", 1);
-        s->p++;
-    }
 }
 
 static void read_range(struct parser *s)
@@ -123,6 +119,10 @@ static void read_suffix(struct parser *s, size_t start)
     size_t n = s->b->len - start, size;
     char how = *s->p;
 
+    if (how == 'z') {
+        put_text(s->b, "", 1);
+        s->p++;
+    }
     if (how != '/' && how != '*')
         return;
     s->p++;

@@ -2,8 +2,9 @@
  * Bytes as a line of a talk writes them. Words, with blanks between them:
  *
  *   5  0x300             u32, little-endian
- *   'text'               its bytes; ~ is a newline; 'text'z with a NUL behind it
+ *   'text'               its bytes; ~ is a newline
  *   b0  b0..255          one byte; all bytes of a range, in order
+ *   WORDz                with a NUL behind it
  *   WORD/64  WORD*100    padded with NUL to that size; repeated that often
  *   [ ... ]              a group, as a WORD
  *   EXEC( ... )          a message: type, length of what is inside, and that

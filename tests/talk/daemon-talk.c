@@ -292,11 +292,14 @@ static void die_at_each_byte(struct play *p, const char *who, const char *text)
 
 /* ---- Programs ---- */
 
-/* A $ in it is the root. */
+/* "$/" in it is a path below the root; "=$" at its end is the root. */
 static char *word_of(struct play *p, size_t start)
 {
-    const char *text = (const char *)p->bytes.data + start, *at = strchr(text, '$');
+    const char *text = (const char *)p->bytes.data + start, *at = strstr(text, "$/");
+    size_t n = strlen(text);
 
+    if (!at && n > 1 && str_equal(text + n - 2, "=$"))
+        at = text + n - 1;
     return at ? format_new("%.*s%s%s", (int)(at - text), text, p->s.root, at + 1) : strdup(text);
 }
 

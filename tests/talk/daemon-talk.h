@@ -26,9 +26,9 @@
  *   endpeer WHO          ends the program in the background that has that connection
  *   env NAME=VALUE       run PROGRAM 'WORD' ...     exit CODE     kill SIGNAL     remove PATH
  *
- * run: PROGRAM is daemon or client; $ in a word is the root. Its streams are in, out and err, or
- * sock for the first two ("run PROGRAM sock ..."). Listeners that are there already: control, the
- * agent's, and policy. Paths are below the root.
+ * run: PROGRAM is daemon or client; "$/" in a word, or "=$" at its end, is the root. Its streams
+ * are in, out and err, or sock for the first two ("run PROGRAM sock ..."). Listeners that are there
+ * already: control, the agent's, and policy. Paths are below the root.
  */
 #ifndef QREXEC_TESTS_TALK_DAEMON_TALK_H
 #define QREXEC_TESTS_TALK_DAEMON_TALK_H
