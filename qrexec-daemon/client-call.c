@@ -80,10 +80,6 @@ int client_call(const struct client_options *o, client_start_fn *start, void *us
     uint64_t deadline = client_deadline(o);
     struct wire_peer peer;
 
-    if (o->stdin_socket && !is_stream_socket(STDIN_FILENO)) {
-        log_error("--use-stdin-socket: stdin is no stream socket");
-        return CLIENT_EXIT_USAGE;
-    }
     if (client_daemon_connect(o->socket_dir, o->target, deadline, &daemon) ||
         client_daemon_exec(daemon, o->just_exec ? MSG_JUST_EXEC : MSG_EXEC_CMDLINE, 0, o->command,
                            deadline, &peer))
@@ -108,6 +104,10 @@ int client_main(int argc, char **argv, int (*run)(const struct client_options *o
     r = client_options_read(argc, argv, &o);
     if (r >= 0)
         return r;
+    if (o.stdin_socket && !is_stream_socket(STDIN_FILENO)) {
+        log_error("--use-stdin-socket: stdin is no stream socket");
+        return CLIENT_EXIT_USAGE;
+    }
     r = run(&o, argv);
     if (o.kill_at_end && client_kill(o.target) && !r)
         r = CLIENT_EXIT_TROUBLE;

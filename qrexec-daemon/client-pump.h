@@ -6,11 +6,25 @@
 
 #include "libqrexec/base/util.h"
 
+#include <sys/types.h>
+
+struct client_pump {
+    int in, out, err;   /* ours, of any kind; err counts only with service_err */
+    int service_in;     /* where it reads, where it writes: client_pump() closes them */
+    int service_out;    /* a socket for each */
+    int service_err;    /* -1: its stderr is not ours to carry */
+    bool out_is_socket; /* its other direction is in: shut for writing at the output's end */
+    bool filter;        /* unsafe bytes in its output become '_'; in its stderr always */
+    const char *prefix; /* goes before in; NULL: nothing */
+    pid_t child;        /* the service; reaped by the caller */
+};
+
 /*
- * Copies from in to service_in, and from service_out to out, until the service's output has ended.
- * The end of our input is a half-close for the service. Owns service_in and service_out; all may
- * block. filter: unsafe bytes in the output become '_'. 0 or negative errno.
+ * Copies from in to service_in, from service_out to out, from service_err to err. The end of our
+ * input is a half-close for the service, the end of its output is not the end of its input. Over
+ * when its output has ended (who else holds it keeps it open), and it reads no more or has ended.
+ * 0 or negative errno.
  */
-int client_pump(int in, int service_in, int service_out, int out, bool filter);
+int client_pump(const struct client_pump *p);
 
 #endif

@@ -84,13 +84,34 @@ static int plan_dom0(const struct client_options *o, struct service *ret)
     return r > 0 ? r : r < 0 ? SERVICE_E_TROUBLE : 0;
 }
 
-static int start_dom0(const struct client_options *o, const struct service *s,
-                      struct service_run *ret)
+/* Puts a pipe in our stderr's place for what is started next. *ret: to read; *ret_own: ours. */
+static int swap_stderr(int *ret, int *ret_own)
 {
+    _cleanup_(closep) int own = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    int p[2];
+
+    if (own < 0 || pipe2(p, O_CLOEXEC) < 0)
+        return -errno;
+    (void)dup2(p[1], STDERR_FILENO);
+    close(p[1]);
+    *ret = p[0];
+    *ret_own = take_fd(&own);
+    return 0;
+}
+
+/* ret_err: where its stderr is to be read with -T; it has ours otherwise, or where that is NULL. */
+static int start_dom0(const struct client_options *o, const struct service *s,
+                      struct service_run *ret, int *ret_err)
+{
+    _cleanup_(closep) int own = -1;
     char why[SERVICE_TEXT_MAX] = "";
     const struct service_start how = {.just_exec = o->just_exec, .new_session = true};
-    int r = service_start(s, &how, ret, why);
+    int r = ret_err && o->filter_err && !o->just_exec ? swap_stderr(ret_err, &own) : 0;
 
+    if (!r)
+        r = service_start(s, &how, ret, why);
+    if (own >= 0)
+        (void)dup2(own, STDERR_FILENO);
     if (r)
         log_error("%s: %s", dom0_command(o), *why ? why : strerror(-r));
     return r > 0 ? r : r < 0 ? SERVICE_E_TROUBLE : 0;
@@ -98,6 +119,7 @@ static int start_dom0(const struct client_options *o, const struct service *s,
 
 static int run_dom0_for_dom0(const struct client_options *o)
 {
+    _cleanup_(closep) int err = -1;
     _cleanup_(service_deinit) struct service s = SERVICE_NULL;
     struct service_run run = SERVICE_RUN_NULL;
     int r = plan_dom0(o, &s);
@@ -107,13 +129,21 @@ static int run_dom0_for_dom0(const struct client_options *o)
         r = SERVICE_E_TROUBLE;
     }
     if (!r)
-        r = start_dom0(o, &s, &run);
+        r = start_dom0(o, &s, &run, &err);
     if (r || o->just_exec) {
         service_run_deinit(&run);
         return r;
     }
-    r = client_pump(STDIN_FILENO, take_fd(&run.out_fd), take_fd(&run.in_fd), STDOUT_FILENO,
-                    o->filter_out);
+    r = client_pump(&(struct client_pump){.in = STDIN_FILENO,
+                                          .out = o->stdin_socket ? STDIN_FILENO : STDOUT_FILENO,
+                                          .err = STDERR_FILENO,
+                                          .service_in = take_fd(&run.out_fd),
+                                          .service_out = take_fd(&run.in_fd),
+                                          .service_err = take_fd(&err),
+                                          .out_is_socket = o->stdin_socket,
+                                          .filter = o->filter_out,
+                                          .prefix = o->prefix,
+                                          .child = run.pid});
     if (r)
         log_error("%s: %s", dom0_command(o), strerror(-r));
     service_run_deinit(&run);
@@ -133,7 +163,7 @@ static int carry_dom0(const struct client_options *o, const struct wire_peer *pe
         return CLIENT_EXIT_NO_LINK;
     p.start_failed = plan_dom0(o, &s);
     if (!p.start_failed)
-        p.start_failed = start_dom0(o, &s, &run);
+        p.start_failed = start_dom0(o, &s, &run, NULL);
     r = vchan_connect(peer->domain, peer->port, &p.vchan);
     if (r) {
         log_error("%s: data connection, port %u: %s", o->request.source, peer->port,

@@ -79,7 +79,7 @@ tests_talk_client_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 # talks as tables: each row is a test
 DAEMON_TABLES = tests/talk/daemon-agent-talks-test tests/talk/daemon-client-talks-test \
 	tests/talk/daemon-policy-talks-test tests/talk/daemon-target-talks-test \
-	tests/talk/client-call-talks-test
+	tests/talk/client-call-talks-test tests/talk/client-dom0-talks-test
 DAEMON_TALK = tests/talk/daemon-talk.c tests/talk/daemon-talk.h tests/talk/daemon-bytes.c tests/talk/daemon-bytes.h \
 	$(DAEMON_STAGE)
 check_PROGRAMS += $(DAEMON_TABLES)
@@ -94,3 +94,5 @@ tests_talk_daemon_target_talks_test_SOURCES = tests/talk/daemon-target-talks-tes
 tests_talk_daemon_target_talks_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_talk_client_call_talks_test_SOURCES = tests/talk/client-call-talks-test.c tests/talk/client-talks.h $(DAEMON_TALK)
 tests_talk_client_call_talks_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_talk_client_dom0_talks_test_SOURCES = tests/talk/client-dom0-talks-test.c tests/talk/client-talks.h $(DAEMON_TALK)
+tests_talk_client_dom0_talks_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)

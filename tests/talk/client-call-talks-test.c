@@ -435,11 +435,6 @@ static const struct talk locals[] = {
                                                                                       "0\n"},
     {"a_local_service_that_is_missing_is_127_and_nothing_was_asked", TALK_NONE,
      WORK CLIENT("'-l'z 'QUBESRPC test.None+ work'z '-d'z 'work'z 'u:x'z") "exit 127\n"},
-    {"SIGUSR1_turns_a_local_command_around", TALK_NONE,
-     LOCAL("echo one; kill -USR1 $PPID; sleep 0.2; echo two >&0") "vm < STDIN('one~')\n"
-                                                                  "vm < STDIN('two~')\n" VM_OVER(
-                                                                      "0") "vm < STDIN()\nvm "
-                                                                           "end\nexit 0\n"},
 };
 
 int main(void)

@@ -430,6 +430,10 @@ static bool step_file(struct play *p, const char *verb, char *rest)
         expect_there(&p->s, path);
     } else if (str_equal(verb, "gone")) {
         expect_gone(&p->s, path);
+    } else if (str_equal(verb, "dir")) {
+        _cleanup_(freep) char *full = stage_path(&p->s, path);
+
+        assert_int_equal(mkdir_all(full, 0755), 0);
     } else if (str_equal(verb, "remove")) {
         _cleanup_(freep) char *full = stage_path(&p->s, path);
 

@@ -24,7 +24,8 @@
  *   fds                  the daemon has as many descriptors as at the last such line
  *   there PATH, gone PATH, link PATH TO, file PATH BYTES, script PATH BYTES, holds PATH BYTES
  *   endpeer WHO          ends the program in the background that has that connection
- *   env NAME=VALUE       run PROGRAM 'WORD' ...     exit CODE     kill SIGNAL     remove PATH
+ *   env NAME=VALUE       run PROGRAM 'WORD' ...     exit CODE     kill SIGNAL
+ *   remove PATH          dir PATH
  *
  * run: PROGRAM is daemon or client; "$/" in a word, or "=$" at its end, is the root. Its streams
  * are in, out and err, or sock for the first two ("run PROGRAM sock ..."). Listeners that are there
