@@ -52,6 +52,8 @@ tests_unit_qrexec_daemon_call_test_LDADD = %D%/libdaemon.la $(CMOCKA_LIBS)
 DAEMON_UNIT_TESTS = tests/unit/qrexec-daemon/deaths-test tests/unit/qrexec-daemon/pending-test tests/unit/qrexec-daemon/ports-test
 DAEMON_TALK_TESTS = tests/talk/daemon-agent-test tests/talk/daemon-calls-test tests/talk/daemon-clients-test \
 	tests/talk/daemon-disposable-test tests/talk/daemon-ids-test tests/talk/daemon-ports-test tests/talk/client-test
+DAEMON_TALK_TESTS = tests/talk/daemon-agent-test tests/talk/daemon-calls-test tests/talk/daemon-disposable-test \
+	tests/talk/daemon-ports-test
 DAEMON_STAGE = tests/talk/daemon-stage.c tests/talk/daemon-stage.h tests/unit/test.h
 check_PROGRAMS += $(DAEMON_UNIT_TESTS) $(DAEMON_TALK_TESTS)
 TESTS += $(DAEMON_UNIT_TESTS) $(DAEMON_TALK_TESTS)
@@ -65,16 +67,12 @@ tests_talk_daemon_agent_test_SOURCES = tests/talk/daemon-agent-test.c $(DAEMON_S
 tests_talk_daemon_agent_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_talk_daemon_calls_test_SOURCES = tests/talk/daemon-calls-test.c $(DAEMON_STAGE)
 tests_talk_daemon_calls_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
-tests_talk_daemon_clients_test_SOURCES = tests/talk/daemon-clients-test.c $(DAEMON_STAGE)
-tests_talk_daemon_clients_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_talk_daemon_disposable_test_SOURCES = tests/talk/daemon-disposable-test.c $(DAEMON_STAGE)
 tests_talk_daemon_disposable_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_talk_daemon_ids_test_SOURCES = tests/talk/daemon-ids-test.c $(DAEMON_STAGE)
 tests_talk_daemon_ids_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_talk_daemon_ports_test_SOURCES = tests/talk/daemon-ports-test.c $(DAEMON_STAGE)
 tests_talk_daemon_ports_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
-tests_talk_client_test_SOURCES = tests/talk/client-test.c $(DAEMON_STAGE)
-tests_talk_client_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 
 # talks as tables: each row is a test
 DAEMON_TABLES = tests/talk/daemon-agent-talks-test tests/talk/daemon-client-talks-test \

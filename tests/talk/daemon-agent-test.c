@@ -1,4 +1,7 @@
-/* qrexec-daemon and its agent: hellos, hostile messages, going and coming; its start. */
+/*
+ * qrexec-daemon and its agent: pieces, a reader that does not read; going to the background. What
+ * it says and hears is in the tables of daemon-agent-talks-test.c.
+ */
 #include "tests/talk/daemon-stage.h"
 
 #include "libqrexec/base/notify.h"
@@ -7,116 +10,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
-
-static void each_version_is_served_as_it_is(void **state)
-{
-    static const uint32_t versions[][2] = {{2, 2}, {3, 3}, {4, 4}, {5, 4}, {0xffffffff, 4}};
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
-        struct stage s;
-
-        stage_begin_mute(&s);
-        expect_gone(&s, "/run/qubes/qrexec.1");
-        send_hello(s.agent, versions[i][0]);
-        expect_hello(s.agent, versions[i][1]);
-        expect_there(&s, "/run/qubes/qrexec.1");
-        expect_there(&s, "/run/qubes/qrexec.email");
-        expect_there(&s, "/run/qubes/qrexec.uuid:" STAGE_UUID);
-        stage_end(&s);
-    }
-}
-
-static void a_version_below_2_is_refused(void **state)
-{
-    struct stage s;
-
-    (void)state;
-    for (uint32_t v = 0; v < 2; v++) {
-        stage_begin_mute(&s);
-        send_hello(s.agent, v);
-        expect_closed(s.agent);
-        expect_gone(&s, "/run/qubes/qrexec.1");
-        stage_end(&s);
-    }
-}
-
-/* A talk of one message that ends the connection; the next agent is served. */
-static void ends_it(struct stage *s, uint32_t type, const struct bytes *body)
-{
-    send_message(s->agent, type, body);
-    expect_closed(s->agent);
-    expect_gone(s, "/run/qubes/qrexec.1");
-    agent_restart(s);
-    expect_there(s, "/run/qubes/qrexec.1");
-}
-
-static struct bytes zeroes(size_t n)
-{
-    struct bytes b = {.len = n};
-
-    return b;
-}
-
-static void a_message_that_may_not_come_ends_the_connection(void **state)
-{
-    struct bytes b = zeroes(4);
-    struct stage s;
-
-    (void)state;
-    stage_begin(&s, 4);
-    b.data[0] = 4;
-    ends_it(&s, HELLO, &b);
-    ends_it(&s, 0x999, &b);
-    ends_it(&s, EXEC, &b);
-    ends_it(&s, REFUSED, &b);
-    b = zeroes(7);
-    ends_it(&s, TERMINATED, &b);
-    b = zeroes(9);
-    ends_it(&s, TERMINATED, &b);
-    b = zeroes(160);
-    ends_it(&s, TRIGGER4, &b);
-    b = zeroes(160 + 65001);
-    ends_it(&s, TRIGGER4, &b);
-    b = zeroes(128);
-    ends_it(&s, TRIGGER2, &b);
-    stage_end(&s);
-}
-
-static void a_length_is_refused_before_its_body_comes(void **state)
-{
-    const uint32_t header[2] = {TRIGGER4, 0xffffffff};
-    struct stage s;
-
-    (void)state;
-    stage_begin(&s, 4);
-    send_bytes(s.agent, header, sizeof(header));
-    expect_closed(s.agent);
-    agent_restart(&s);
-    stage_end(&s);
-}
-
-static void a_message_of_a_newer_version_ends_an_older_connection(void **state)
-{
-    struct stage s;
-
-    (void)state;
-    stage_begin(&s, 3);
-    send_trigger(s.agent, "", "work", "SOCKET1", "test.Echo");
-    expect_closed(s.agent);
-    stage_end(&s);
-}
-
-static void nothing_may_come_before_the_hello(void **state)
-{
-    struct stage s;
-
-    (void)state;
-    stage_begin_mute(&s);
-    send_trigger(s.agent, "", "work", "SOCKET1", "test.Echo");
-    expect_closed(s.agent);
-    stage_end(&s);
-}
 
 static void messages_may_come_in_pieces(void **state)
 {
@@ -185,16 +78,6 @@ static void drop_stage(struct stage *s)
     test_rmdir(s->root);
 }
 
-static void without_an_agent_in_time_it_exits_3(void **state)
-{
-    struct stage s;
-
-    (void)state;
-    stage_prepare(&s);
-    assert_int_equal(spawn_wait(start_in_background(&s, "QREXEC_STARTUP_TIMEOUT", "1")), 3);
-    drop_stage(&s);
-}
-
 /* The daemon in the background ends with the stage: its pid comes from the socket's peer. */
 static void end_background(struct stage *s)
 {
@@ -223,17 +106,6 @@ static void in_the_background_it_returns_when_the_agent_has_answered(void **stat
     assert_int_equal(spawn_wait(pid), 0);
     expect_there(&s, "/run/qubes/qrexec.email");
     expect_there(&s, "/var/log/qubes/qrexec.email.log");
-    end_background(&s);
-}
-
-static void nowait_returns_at_once(void **state)
-{
-    struct stage s;
-
-    (void)state;
-    stage_prepare(&s);
-    assert_int_equal(spawn_wait(start_in_background(&s, "QREXEC_STARTUP_NOWAIT", "1")), 0);
-    s.agent = stage_accept(s.control);
     end_background(&s);
 }
 
@@ -269,34 +141,13 @@ static void it_is_ready_when_the_agent_has_answered(void **state)
     stage_end(&s);
 }
 
-static void bad_options_are_said(void **state)
-{
-    static const char *const cases[][4] = {{"--what"}, {"-D", "extra"}, {"--socket-dir"}};
-    struct stage s;
-
-    (void)state;
-    stage_prepare(&s);
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-        assert_int_equal(spawn_wait(stage_spawn(&s, cases[i], -1)), 2);
-    drop_stage(&s);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_version_is_served_as_it_is),
-        cmocka_unit_test(a_version_below_2_is_refused),
-        cmocka_unit_test(a_message_that_may_not_come_ends_the_connection),
-        cmocka_unit_test(a_length_is_refused_before_its_body_comes),
-        cmocka_unit_test(a_message_of_a_newer_version_ends_an_older_connection),
-        cmocka_unit_test(nothing_may_come_before_the_hello),
         cmocka_unit_test(messages_may_come_in_pieces),
         cmocka_unit_test(an_agent_that_reads_nothing_is_not_read_from),
-        cmocka_unit_test(without_an_agent_in_time_it_exits_3),
         cmocka_unit_test(in_the_background_it_returns_when_the_agent_has_answered),
-        cmocka_unit_test(nowait_returns_at_once),
         cmocka_unit_test(it_is_ready_when_the_agent_has_answered),
-        cmocka_unit_test(bad_options_are_said),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

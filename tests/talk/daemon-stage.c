@@ -122,7 +122,7 @@ pid_t stage_spawn(struct stage *s, const char *const *options, int out)
     return pid;
 }
 
-void stage_begin_mute(struct stage *s)
+static void begin_mute(struct stage *s)
 {
     static const char *const options[] = {"-D", NULL};
     bool talks = getenv("TALK_DEBUG") != NULL;
@@ -134,7 +134,7 @@ void stage_begin_mute(struct stage *s)
 
 void stage_begin(struct stage *s, uint32_t version)
 {
-    stage_begin_mute(s);
+    begin_mute(s);
     send_hello(s->agent, version);
     expect_hello(s->agent, version);
 }
@@ -235,16 +235,6 @@ void send_exec(int fd, uint32_t type, uint32_t domain, uint32_t port, const char
     send_message(fd, type, &b);
 }
 
-void send_connect(int fd, uint32_t domain, uint32_t port, const char *ident)
-{
-    struct bytes b = {.len = 0};
-
-    put_u32(&b, domain);
-    put_u32(&b, port);
-    put_field(&b, ident, 32);
-    send_message(fd, CONNECT, &b);
-}
-
 void send_trigger(int fd, const char *source, const char *target, const char *ident,
                   const char *service)
 {
@@ -255,16 +245,6 @@ void send_trigger(int fd, const char *source, const char *target, const char *id
     put_field(&b, ident, 32);
     put_text(&b, service, strlen(service) + 1);
     send_message(fd, TRIGGER4, &b);
-}
-
-void send_trigger3(int fd, const char *target, const char *ident, const char *service)
-{
-    struct bytes b = {.len = 0};
-
-    put_field(&b, target, 64);
-    put_field(&b, ident, 32);
-    put_text(&b, service, strlen(service) + 1);
-    send_message(fd, TRIGGER3, &b);
 }
 
 static void read_bytes(int fd, void *data, size_t n)

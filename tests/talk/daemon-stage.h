@@ -27,8 +27,6 @@ struct stage {
 
 /* The daemon runs, the agent has said hello with that version. policy.sock is served. */
 void stage_begin(struct stage *s, uint32_t version);
-/* The same without the hello: agent is the new connection. */
-void stage_begin_mute(struct stage *s);
 /* The daemon ends with exit code 0 (valgrind and ASAN: without a complaint). */
 void stage_end(struct stage *s);
 /* Arguments in front of DOMID; not waited for. */
@@ -60,11 +58,9 @@ void send_message(int fd, uint32_t type, const struct bytes *body);
 void send_hello(int fd, uint32_t version);
 void send_peer(int fd, uint32_t type, uint32_t domain, uint32_t port);
 void send_exec(int fd, uint32_t type, uint32_t domain, uint32_t port, const char *command);
-void send_connect(int fd, uint32_t domain, uint32_t port, const char *ident);
 /* Version 4 with a source, which may be "". */
 void send_trigger(int fd, const char *source, const char *target, const char *ident,
                   const char *service);
-void send_trigger3(int fd, const char *target, const char *ident, const char *service);
 
 void expect_message(int fd, uint32_t type, struct bytes *ret);
 void expect_hello(int fd, uint32_t version);
@@ -96,9 +92,8 @@ int target_serves(int listener, const char *command, uint32_t port);
 int expect_admin(int listener, const char *header, const char *payload);
 /* The answer, and the end. */
 void admin_says(int fd, const char *data, size_t n);
-#define NOT_HALTED "2\0QubesVMNotHaltedError\0\0it runs\0"
-#define NO_MEMORY  "2\0QubesMemoryError\0\0no memory\0"
-#define UNKNOWN    "2\0ProtocolError\0\0unknown method\0"
+#define NO_MEMORY "2\0QubesMemoryError\0\0no memory\0"
+#define UNKNOWN   "2\0ProtocolError\0\0unknown method\0"
 
 #define ALLOW(target, requested)                                                                   \
     "result=allow\nuser=DEFAULT\ntarget=" target "\nautostart=True\nrequested_target=" requested   \
