@@ -42,6 +42,13 @@ static const struct talk daemons[] = {
     {"a_daemon_that_leaves_in_mid_call_does_not", TALK_NONE,
      CALL "d close\nvm > STDOUT('still')\nout < 'still'\nin > 'here'\nvm < STDIN('here')\n"
           "vm > STDOUT() STDERR() EXIT(3)\nvm < STDIN()\nexit 3\n"},
+    {"what_a_daemon_says_after_its_answer_is_of_no_matter", TALK_NONE,
+     WORK CLIENT("'-d'z 'work'z 'u:x'z") SERVES(
+         "u:x") "d > 'and more'\n" VM "vm > STDOUT() STDERR() EXIT(7)\nvm < STDIN()\nexit 7\n"},
+    {"the_channels_socket_goes_with_the_call", TALK_NONE,
+     CALL_EOF
+     "vm > STDOUT() STDERR() EXIT(7)\nvm end\nexit 7\ngone /run/vchan/vchan.0.1.513.sock\n"},
+    {"a_client_that_is_ended_ends_the_call", TALK_NONE, CALL "kill 15\nexit 143\nvm end\nd end\n"},
     {"a_domain_without_a_daemon_is_not_reached", TALK_NONE,
      CLIENT("'-d'z 'nobody'z 'u:x'z") FAILED "err has 'nobody'\n"},
     {"a_socket_that_nobody_serves_is_not_reached", TALK_NONE,
@@ -352,6 +359,11 @@ static const struct talk options[] = {
     {"e_leaves_its_stdin_alone", TALK_NONE,
      WORK CLIENT("'-e'z '-d'z 'work'z 'u:x'z") "in > 'kept'\n" SERVES_JUST_EXEC("u:x") VM
      "vm < STDIN()\nvm > EXIT(0)\nvm close\nexit 0\n"},
+    {"e_does_not_mind_EOFs", TALK_NONE,
+     WORK CLIENT("'-e'z '-d'z 'work'z 'u:x'z") SERVES_JUST_EXEC("u:x") VM
+     "vm < STDIN()\nvm > STDOUT() STDERR() EXIT(0)\nvm end\nexit 0\n"},
+    {"k_without_a_qubesd_is_no_success", TALK_NONE,
+     OPTION("'-k'z") "in close\nvm < STDIN()\nvm > STDOUT() STDERR() EXIT(0)\nvm end\nexit 125\n"},
     {"w_limits_the_wait_for_the_VM", TALK_NONE,
      WORK CLIENT("'-w'z '1'z '-d'z 'work'z 'u:x'z") SERVES("u:x") "exit 125\nd end\n"},
     {"w_limits_the_wait_for_the_daemon", TALK_NONE,
@@ -433,6 +445,16 @@ static const struct talk locals[] = {
          "QUBESRPC test.L+arg work") "vm < STDIN('arg work~') STDIN()\n" VM_OVER("0") "vm "
                                                                                       "end\nexit "
                                                                                       "0\n"},
+    {"a_local_command_may_end_its_output_first", TALK_NONE,
+     LOCAL("exec >&-; cat >$QREXEC_ROOT/got; exit 3") "vm < STDIN()\nvm > STDOUT('late')\n" VM_OVER(
+         "0") "vm end\nexit 3\nholds /got 'late'\n"},
+    {"a_local_command_that_reads_no_more_does_not_end_the_call", TALK_NONE,
+     LOCAL("exec <&-; sleep 0.1; echo still; exit 3") "vm > STDOUT('x'*60000)\n"
+                                                      "vm < STDIN('still~') STDIN()\n" VM_OVER(
+                                                          "0") "vm end\nexit 3\n"},
+    {"a_VM_that_is_over_ends_a_local_commands_input", TALK_NONE,
+     LOCAL("cat >$QREXEC_ROOT/got; exit 3") "vm > EXIT(0) STDOUT('late') STDOUT()\nvm < STDIN()\n"
+                                            "vm end\nexit 3\nholds /got 'late'\n"},
     {"a_local_service_that_is_missing_is_127_and_nothing_was_asked", TALK_NONE,
      WORK CLIENT("'-l'z 'QUBESRPC test.None+ work'z '-d'z 'work'z 'u:x'z") "exit 127\n"},
 };

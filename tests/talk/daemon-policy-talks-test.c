@@ -250,6 +250,8 @@ static const struct talk answers[] = {
                      "q close\n" REFUSED_1},
     {"a_policy_service_that_goes_before_it_read_leaves_it_to_the_program", 4,
      PROGRAM_SAYS("result=deny", "0") TRIGGER "q takes policy\nq close\n" REFUSED_1 ASKED_PROGRAM},
+    {"an_answer_to_a_request_that_was_not_read_counts", 4,
+     TRIGGER "q takes policy\nq > 'result=deny~'\nq shut\nq ignored\n" REFUSED_1},
     {"without_a_policy_service_the_program_is_asked", 4,
      PROGRAM_SAYS(
          "result=deny",
@@ -294,7 +296,7 @@ static void add_cut_answers(void)
         cut[i] = 0;
         for (char *p = cut; *p; p++)
             *p = *p == '\n' ? '~' : *p;
-        fprintf(f, TRIGGER REQUEST "q > '%s'\nq close\n" REFUSED_1, cut);
+        fprintf(f, TRIGGER REQUEST "q > '%s'\nq close\n" REFUSED_1 "fds\n", cut);
     }
     fputs(end, f);
     fclose(f);

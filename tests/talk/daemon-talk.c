@@ -379,7 +379,8 @@ static void end_peer(struct play *p, struct end *e)
 
 /* ---- Files ---- */
 
-static void check_holds(struct play *p, const char *path)
+/* exact: nothing else. Waited for. */
+static void check_holds(struct play *p, const char *path, bool exact)
 {
     _cleanup_(freep) char *full = stage_path(&p->s, path);
     _cleanup_(freep) char *text = NULL;
@@ -389,9 +390,12 @@ static void check_holds(struct play *p, const char *path)
     for (;;) {
         freep(&text);
         text = NULL;
-        if (file_read(full, sizeof(p->got.data), &text, &n) == 0 && n == p->bytes.len &&
-            memcmp(text, p->bytes.data, n) == 0)
-            return;
+        if (file_read(full, sizeof(p->got.data), &text, &n) == 0) {
+            bool same = n == p->bytes.len && memcmp(text, p->bytes.data, n) == 0;
+
+            if (same || (!exact && strstr(text, (char *)p->bytes.data)))
+                return;
+        }
         if (deadline_left(deadline) == 0)
             break;
         (void)poll(NULL, 0, 2);
@@ -438,8 +442,8 @@ static bool step_file(struct play *p, const char *verb, char *rest)
         _cleanup_(freep) char *full = stage_path(&p->s, path);
 
         check(p, unlink(full) == 0, "it cannot be removed");
-    } else if (str_equal(verb, "link") || str_equal(verb, "holds") || str_equal(verb, "file") ||
-               str_equal(verb, "script")) {
+    } else if (str_equal(verb, "link") || str_equal(verb, "holds") || str_equal(verb, "mentions") ||
+               str_equal(verb, "file") || str_equal(verb, "script")) {
         path = first_word(&rest);
         behind = rest;
         if (str_equal(verb, "link")) {
@@ -447,8 +451,9 @@ static bool step_file(struct play *p, const char *verb, char *rest)
             return true;
         }
         read_bytes(p, behind);
-        if (str_equal(verb, "holds")) {
-            check_holds(p, path);
+        if (str_equal(verb, "holds") || str_equal(verb, "mentions")) {
+            p->bytes.data[p->bytes.len] = 0;
+            check_holds(p, path, str_equal(verb, "holds"));
         } else {
             _cleanup_(freep) char *full = stage_path(&p->s, path);
 
@@ -474,6 +479,8 @@ static bool step_alone(struct play *p, const char *verb, char *rest)
         expect_exit(p, rest);
     } else if (str_equal(verb, "kill")) {
         assert_int_equal(kill(p->pid, (int)strtol(rest, NULL, 0)), 0);
+    } else if (str_equal(verb, "later")) {
+        (void)poll(NULL, 0, (int)strtol(rest, NULL, 0));
     } else if (str_equal(verb, "endpeer")) {
         end_peer(p, get_end(p, rest));
     } else if (str_equal(verb, "env")) {

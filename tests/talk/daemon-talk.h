@@ -22,10 +22,11 @@
  *                        by the control channel, for others by the daemon's socket
  *   probe                the daemon still serves its agent, and had told it nothing else
  *   fds                  the daemon has as many descriptors as at the last such line
- *   there PATH, gone PATH, link PATH TO, file PATH BYTES, script PATH BYTES, holds PATH BYTES
+ *   there PATH, gone PATH, link PATH TO, file PATH BYTES, script PATH BYTES, holds PATH BYTES,
+ *   mentions PATH 'TEXT'
  *   endpeer WHO          ends the program in the background that has that connection
  *   env NAME=VALUE       run PROGRAM 'WORD' ...     exit CODE     kill SIGNAL
- *   remove PATH          dir PATH
+ *   remove PATH          dir PATH                  later MS: where only time passing is the point
  *
  * run: PROGRAM is daemon or client; "$/" in a word, or "=$" at its end, is the root. Its streams
  * are in, out and err, or sock for the first two ("run PROGRAM sock ..."). Listeners that are there

@@ -90,7 +90,7 @@ static void add_cut_target(void)
         fputs(ALLOWED("online", "") "t takes online\n" ASKS "t > ''", f);
         for (size_t k = 0; k < i; k++)
             fprintf(f, " %s", parts[k]);
-        fputs("\nt close\n" REFUSED_1, f);
+        fputs("\nt close\n" REFUSED_1 "fds\n", f);
     }
     fclose(f);
     talk_add("a_targets_words_cut_at_each_byte_connect_nothing", 4, script);
@@ -267,7 +267,21 @@ static const struct talk options[] = {
                                "HELLO(1)\nagent end\n"
                                "agent back 4\nexit 0\nthere /run/qubes/qrexec.email\nthere "
                                "/var/log/qubes/qrexec.email.log\n"
-                               "out end\nendpeer agent\n"},
+                               "out end\n"
+                               "mentions /var/log/qubes/qrexec.email.log 'protocol 1, at least "
+                               "2'\nendpeer agent\n"},
+    {"a_limit_that_is_no_number_is_said", TALK_NONE,
+     "env QREXEC_STARTUP_TIMEOUT=soon\n" RUN(
+         "'-D'z " UUID
+         "'1'z 'email'z") "env QREXEC_STARTUP_TIMEOUT=\nagent takes control\nagent hello 4\n"
+                          "there /run/qubes/qrexec.email\nkill 15\nexit 0\nerr has "
+                          "'QREXEC_STARTUP_TIMEOUT=soon'\n"},
+    {"a_limit_is_over_when_the_agent_has_answered", TALK_NONE,
+     "env QREXEC_STARTUP_TIMEOUT=1\n" RUN(
+         "'-D'z " UUID
+         "'1'z 'email'z") "env QREXEC_STARTUP_TIMEOUT=\nagent takes control\nagent hello 4\nagent "
+                          "close\n"
+                          "agent takes control\nlater 1200\nagent hello 4\nkill 15\nexit 0\n"},
     {"in_the_background_without_an_agent_it_exits_3", TALK_NONE,
      "env QREXEC_STARTUP_TIMEOUT=1\n" RUN(
          UUID
