@@ -50,10 +50,8 @@ tests_unit_qrexec_daemon_call_test_SOURCES = tests/unit/qrexec-daemon/call-test.
 tests_unit_qrexec_daemon_call_test_LDADD = %D%/libdaemon.la $(CMOCKA_LIBS)
 
 DAEMON_UNIT_TESTS = tests/unit/qrexec-daemon/deaths-test tests/unit/qrexec-daemon/pending-test tests/unit/qrexec-daemon/ports-test
-DAEMON_TALK_TESTS = tests/talk/daemon-agent-test tests/talk/daemon-calls-test tests/talk/daemon-clients-test \
-	tests/talk/daemon-disposable-test tests/talk/daemon-ids-test tests/talk/daemon-ports-test tests/talk/client-test
 DAEMON_TALK_TESTS = tests/talk/daemon-agent-test tests/talk/daemon-calls-test tests/talk/daemon-disposable-test \
-	tests/talk/daemon-ports-test
+	tests/talk/daemon-ids-test tests/talk/daemon-ports-test
 DAEMON_STAGE = tests/talk/daemon-stage.c tests/talk/daemon-stage.h tests/unit/test.h
 check_PROGRAMS += $(DAEMON_UNIT_TESTS) $(DAEMON_TALK_TESTS)
 TESTS += $(DAEMON_UNIT_TESTS) $(DAEMON_TALK_TESTS)
