@@ -242,6 +242,31 @@ static int find_first(const struct rule_pair *p, const struct shape *base, size_
     return 0;
 }
 
+/* The one target of an ask, which the other policy offers too unless a rule there keeps it out. */
+static int try_kept_ending(const struct rule_pair *p, const struct shape *base, size_t side)
+{
+    struct diff *d = p->diff;
+    const struct search *there = &d->search[!side];
+    int r = 0;
+
+    for (size_t i = 0; !r && !is_shown(p) && i < d->n_denies[!side]; i++) {
+        const struct rule_words *by = &there->words[d->denies[!side][i]];
+        struct need need = p->need;
+        struct shape s = *base;
+        struct ending e;
+
+        if (!need_add(&need, by->service, by->argument) ||
+            !shape_redirect(&s, p->words[side].redirect, &e) ||
+            !class_require(&s.source, by->source) || !ending_require(&e, by->leads))
+            continue;
+        diff_choose(d, &need, false);
+        r = try_shape(p, &s);
+        if (!r && s.has_other && s.other.dom0)
+            r = try_other_way(p, &s, &need, side, dom0_way(there, by));
+    }
+    return r;
+}
+
 /* What a choice is looked for by, the most likely first. */
 enum looking { BY_CHANGED, BY_CHANGED_KEEPER, BY_ANY, LOOKINGS };
 
@@ -317,6 +342,9 @@ static int try_asking(const struct rule_pair *p, bool dom0, enum asking asking)
     if (r <= 0)
         return r;
     r = p->same ? 0 : try_endings(p, &s);
+    for (size_t side = 0; !r && side < 2; side++)
+        if (asks_for_one(p, side) && offers(p, !side))
+            r = try_kept_ending(p, &s, side);
     return r ? r : try_choices(p, &s);
 }
 
