@@ -84,6 +84,8 @@ void control_deinit(struct agent *a);
 bool control_serves(const struct agent *a, uint64_t epoch);
 /* Notes the end of a call, and reports it if its daemon is still there. */
 void control_send_terminated(struct agent *a, uint64_t epoch, uint32_t domain, uint32_t port);
+/* What a carrier answered that was asked to look; c's domain and port are set. */
+void control_send_counts(struct agent *a, uint64_t epoch, const struct wire_counts *c);
 /* 0; WIRE_E_*; -ENOBUFS: the daemon is slow, clients_flush() will be called when it is not. */
 int control_send_trigger(struct agent *a, const struct wire_trigger *t);
 
@@ -99,15 +101,15 @@ void clients_resume(struct agent *a);
 void clients_flush(struct agent *a);
 void clients_connect(struct agent *a, const struct wire_connect *c);
 void clients_refuse(struct agent *a, const struct wire_ident *ident);
-/* The domain at the other end of that connection is gone: tells who carries it. */
-void clients_gone(struct agent *a, const struct wire_peer *peer);
+/* Tells who carries that connection: WIRE_SAYS_*. False: nobody. */
+bool clients_tell(struct agent *a, const struct wire_peer *peer, uint32_t word);
 /* This daemon holds that port, too: the client's end is reported to it. False: no such client. */
 bool clients_keep(struct agent *a, const struct wire_peer *peer);
 
 /* exec's cmdline is a C string. */
 void calls_start(struct agent *a, uint32_t type, const struct wire_exec *exec);
-/* As clients_gone(), for calls from that domain. */
-void calls_gone(struct agent *a, const struct wire_peer *peer);
+/* As clients_tell(), for calls from that domain. */
+bool calls_tell(struct agent *a, const struct wire_peer *peer, uint32_t word);
 /* As clients_keep(). */
 bool calls_keep(struct agent *a, const struct wire_peer *peer);
 /*

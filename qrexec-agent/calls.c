@@ -20,7 +20,8 @@
 #include <sys/socket.h>
 
 #define MEMINFO_PID "/run/meminfo-writer.pid"
-#define GONE_SIZE   8 /* what a carrier is told: the caller's domain, port 0 */
+#define WORD_SIZE   8 /* what a carrier is told: the caller's domain, WIRE_SAYS_* */
+#define WORDS_ROOM  (4 * WORD_SIZE)
 
 struct call {
     struct call *next, *prev;
@@ -32,9 +33,12 @@ struct call {
     int failed;                /* exit code of a command that cannot be started */
     struct session_wait *wait; /* waits for it */
     pid_t child;               /* carries it; 0 none */
-    int link;                  /* to the child: it is told when the caller's domain is gone */
-    int server;                /* connection to a fork server or a session's carrier, or -1 */
-    bool in_session;           /* the latter, which says when it has taken the call */
+    int link;                  /* to the child, which is told what the daemon says of the call */
+    struct watch link_watch;   /* while it is asked something */
+    bool asked;                /* it was told to look, and has not answered */
+    struct buf answer;
+    int server;      /* connection to a fork server or a session's carrier, or -1 */
+    bool in_session; /* the latter, which says when it has taken the call */
     bool taken;
     unsigned tries;
     struct watch watch;
@@ -59,9 +63,11 @@ static void call_free(struct call *c)
     if (c->next)
         c->next->prev = c->prev;
     watch_stop(&c->watch);
+    watch_stop(&c->link_watch);
     close_fd(&c->server);
     close_fd(&c->link);
     buf_deinit(&c->out);
+    buf_deinit(&c->answer);
     service_deinit(&c->service);
     free(c->line);
     free(c);
@@ -109,6 +115,38 @@ static void call_fork(struct call *c)
 
 static void call_go(struct call *c);
 
+/* Of who carries it: counts, if they were asked for. Anything else is not listened to. */
+static void take_answer(struct call *c, const unsigned char *data, size_t n)
+{
+    struct wire_counts counts;
+    struct wire_reader r;
+
+    if (!c->asked || buf_append(&c->answer, data, size_min(n, buf_room(&c->answer))) ||
+        buf_room(&c->answer))
+        return;
+    r = wire_reader(buf_data(&c->answer), WIRE_COUNTS_SIZE);
+    c->asked = false;
+    (void)wire_read_counts(&r, &counts);
+    buf_consume(&c->answer, WIRE_COUNTS_SIZE);
+    counts.domain = c->domain;
+    counts.port = c->port;
+    control_send_counts(c->agent, c->epoch, &counts);
+}
+
+/* Its end is the child's, which is told otherwise. */
+static void on_link(struct watch *w, short revents)
+{
+    struct call *c = container_of(w, struct call, link_watch);
+    unsigned char bytes[WIRE_COUNTS_SIZE];
+    ssize_t n = recv(c->link, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+    (void)revents;
+    if (n > 0)
+        take_answer(c, bytes, (size_t)n);
+    if (n == 0 || (n > 0 && !c->asked))
+        watch_stop(w);
+}
+
 /* A session that ended before it took the call has not run it: another one is asked, once. */
 static void server_gone(struct call *c)
 {
@@ -124,12 +162,16 @@ static void server_gone(struct call *c)
 static void on_server(struct watch *w, short revents)
 {
     struct call *c = container_of(w, struct call, watch);
-    char ignored[256];
+    unsigned char said[256];
     ssize_t n = buf_write_fd(&c->out, c->server);
 
     (void)revents;
     if (n >= 0 || n == -EAGAIN) {
-        n = read(c->server, ignored, sizeof(ignored));
+        n = read(c->server, said, sizeof(said));
+        if (n > 0 && c->in_session && !c->taken) /* the first byte says that */
+            take_answer(c, said + 1, (size_t)n - 1);
+        else if (n > 0)
+            take_answer(c, said, (size_t)n);
         c->taken |= n > 0;
         if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))) {
             watch_set(w, c->server, (short)(buf_len(&c->out) ? POLLIN | POLLOUT : POLLIN));
@@ -185,7 +227,7 @@ static int server_message(struct call *c)
     size_t size = WIRE_FORK_SIZE + line.len + 1;
     int r;
 
-    c->out = BUF_NULL(size + GONE_SIZE);
+    c->out = BUF_NULL(size + WORDS_ROOM);
     r = buf_reserve(&c->out, size, &p);
     if (r)
         return r;
@@ -243,7 +285,7 @@ static bool call_to_session(struct call *c)
         return false;
     }
     c->in_session = true;
-    c->out = BUF_NULL(GONE_SIZE);
+    c->out = BUF_NULL(WORDS_ROOM);
     c->watch.fn = on_server;
     watch_set(&c->watch, c->server, POLLIN);
     return true;
@@ -361,6 +403,8 @@ static struct call *call_new(struct agent *a, uint32_t type, const struct wire_e
     c->port = exec->port;
     c->epoch = a->control.epoch;
     c->server = c->link = -1;
+    c->link_watch = (struct watch){.fn = on_link, .fd = -1};
+    c->answer = BUF_NULL(WIRE_COUNTS_SIZE);
     c->next = a->calls.first;
     if (c->next)
         c->next->prev = c;
@@ -393,29 +437,53 @@ void calls_start(struct agent *a, uint32_t type, const struct wire_exec *exec)
         call_go(c);
 }
 
-static void tell_gone(struct call *c)
+/* One that waits for its session has carried nothing, and would find nobody. */
+static void tell_waiting(struct call *c, uint32_t word)
 {
-    unsigned char bytes[GONE_SIZE];
+    const struct wire_counts none = {.domain = c->domain, .port = c->port};
+
+    if (word == WIRE_SAYS_LOOK)
+        control_send_counts(c->agent, c->epoch, &none);
+    else
+        call_end(c);
+}
+
+/* One that has not answered yet is not asked again. */
+static void tell(struct call *c, uint32_t word)
+{
+    unsigned char bytes[WORD_SIZE];
     struct wire_writer w = wire_writer(bytes, sizeof(bytes));
 
-    (void)wire_write_bare_peer(&w, c->domain, 0);
+    if (c->link < 0 && c->server < 0) {
+        tell_waiting(c, word);
+        return;
+    }
+    if (word == WIRE_SAYS_LOOK && c->asked)
+        return;
+    c->asked |= word == WIRE_SAYS_LOOK;
+    (void)wire_write_bare_peer(&w, c->domain, word);
     if (c->link >= 0) {
         (void)send(c->link, bytes, sizeof(bytes), MSG_NOSIGNAL | MSG_DONTWAIT);
-    } else if (c->server >= 0) {
+        if (c->asked)
+            watch_set(&c->link_watch, c->link, POLLIN);
+    } else {
         (void)buf_append(&c->out, bytes, sizeof(bytes)); /* no room: it was told before */
         watch_set(&c->watch, c->server, POLLIN | POLLOUT);
-    } else { /* it waits for its session, and would find nobody */
-        call_end(c);
     }
 }
 
-void calls_gone(struct agent *a, const struct wire_peer *peer)
+bool calls_tell(struct agent *a, const struct wire_peer *peer, uint32_t word)
 {
+    bool found = false;
+
     for (struct call *c = a->calls.first, *next; c; c = next) {
         next = c->next;
-        if (c->domain == peer->domain && c->port == peer->port)
-            tell_gone(c);
+        if (c->domain != peer->domain || c->port != peer->port)
+            continue;
+        found = true;
+        tell(c, word);
     }
+    return found;
 }
 
 /* The newest: an older one's port was given anew. */

@@ -46,17 +46,26 @@ static int wait_time(const struct vchan *v, uint64_t deadline)
     return own >= 0 && own < left ? own : left;
 }
 
-/* Whether the caller's domain is gone. The end of who tells it says nothing. */
-static bool told_gone(struct pollfd *p)
+/*
+ * What the agent says: the caller's domain is gone, -EHOSTDOWN; the call is ended, -ECANCELED. Its
+ * end says nothing.
+ */
+static int heed_agent(struct pollfd *p)
 {
-    char byte;
+    unsigned char bytes[WIRE_COUNTS_SIZE];
+    struct wire_reader r = wire_reader(bytes, 8);
+    struct wire_writer w = wire_writer(bytes, sizeof(bytes));
+    struct wire_peer said = {0, 0};
 
     if (!p->revents)
-        return false;
-    if (recv(p->fd, &byte, 1, MSG_DONTWAIT) > 0)
-        return true;
-    p->fd = -1;
-    return false;
+        return 0;
+    if (recv(p->fd, bytes, 8, MSG_DONTWAIT) != 8 || wire_read_peer(&r, &said)) {
+        p->fd = -1;
+        return 0;
+    }
+    if (said.port == WIRE_SAYS_LOOK && wire_write_bare_counts(&w, &(struct wire_counts){0}) == 0)
+        (void)send(p->fd, bytes, w.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return said.port == WIRE_SAYS_GONE ? -EHOSTDOWN : said.port == WIRE_SAYS_STOP ? -ECANCELED : 0;
 }
 
 static int connect_caller(const struct carry *c, struct vchan **ret)
@@ -73,7 +82,9 @@ static int connect_caller(const struct carry *c, struct vchan **ret)
             return -ETIMEDOUT;
         if (poll(p, 2, wait_time(v, deadline)) < 0 && errno != EINTR)
             return -errno;
-        r = told_gone(&p[1]) ? -EHOSTDOWN : vchan_dispatch(v);
+        r = heed_agent(&p[1]);
+        if (!r)
+            r = vchan_dispatch(v);
     }
     if (!r)
         *ret = take(v);

@@ -6,8 +6,9 @@
  *   PENDING    passed on; the answer may take for ever (somebody is asked)
  *   CONNECTED  allowed; the client carries the data itself, its end is reported to the daemon
  *
- * A client may say one thing, its trigger; anything more ends it. Each has its own buffer, and
- * each user a budget of clients, so that a slow, silent or greedy one costs nobody else.
+ * A client may say one thing, its trigger, and later what it is asked; anything more ends it. Each
+ * has its own buffer, and each user a budget of clients, so that a slow, silent or greedy one costs
+ * nobody else.
  */
 #include "qrexec-agent/agent.h"
 
@@ -39,7 +40,8 @@ struct client {
     uint64_t number; /* in its ident */
     uint64_t epoch;  /* PENDING, CONNECTED: of which daemon */
     uint32_t domain, port;
-    pid_t pid; /* who connected */
+    pid_t pid;  /* who connected */
+    bool asked; /* CONNECTED: to look, and has not answered */
 };
 
 static void listen_update(struct agent *a, bool on)
@@ -162,6 +164,25 @@ static void client_forward(struct client *c)
     watch_set(&c->watch, c->fd, POLLIN);
 }
 
+/* Counts, as they were asked for. False: it said more. */
+static bool take_counts(struct client *c)
+{
+    struct wire_reader r = wire_reader(buf_data(&c->in), buf_len(&c->in));
+    struct wire_counts counts;
+
+    if (c->state != CLIENT_CONNECTED || !c->asked || buf_len(&c->in) > WIRE_COUNTS_SIZE)
+        return false;
+    if (buf_len(&c->in) < WIRE_COUNTS_SIZE)
+        return true;
+    c->asked = false;
+    (void)wire_read_counts(&r, &counts);
+    buf_deinit(&c->in);
+    counts.domain = c->domain;
+    counts.port = c->port;
+    control_send_counts(c->agent, c->epoch, &counts);
+    return true;
+}
+
 static void on_client(struct watch *w, short revents)
 {
     struct client *c = container_of(w, struct client, watch);
@@ -174,6 +195,8 @@ static void on_client(struct watch *w, short revents)
         client_forward(c);
         return;
     }
+    if (n > 0 && take_counts(c))
+        return;
     if (n > 0)
         log_warning("a caller in this VM said more than its trigger; its connection is closed");
     client_free(c);
@@ -312,18 +335,27 @@ void clients_refuse(struct agent *a, const struct wire_ident *ident)
 }
 
 /*
- * Told by the same eight bytes as where to connect, with port 0. The client ends by itself, and
- * with its connection the call. One that takes no bytes has eight unread already.
+ * Told by the same eight bytes as where to connect, with a word in place of the port. One that is
+ * gone or stopped ends by itself, and with its connection the call. One that takes no bytes has
+ * some unread already.
  */
-void clients_gone(struct agent *a, const struct wire_peer *peer)
+bool clients_tell(struct agent *a, const struct wire_peer *peer, uint32_t word)
 {
     unsigned char bytes[8];
     struct wire_writer w = wire_writer(bytes, sizeof(bytes));
+    bool found = false;
 
-    (void)wire_write_bare_peer(&w, peer->domain, 0);
-    for (struct client *c = a->clients.first; c; c = c->next)
-        if (c->state == CLIENT_CONNECTED && c->domain == peer->domain && c->port == peer->port)
-            (void)send(c->fd, bytes, sizeof(bytes), MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)wire_write_bare_peer(&w, peer->domain, word);
+    for (struct client *c = a->clients.first; c; c = c->next) {
+        if (c->state != CLIENT_CONNECTED || c->domain != peer->domain || c->port != peer->port)
+            continue;
+        found = true;
+        if (word == WIRE_SAYS_LOOK && c->asked)
+            continue;
+        c->asked |= word == WIRE_SAYS_LOOK;
+        (void)send(c->fd, bytes, sizeof(bytes), MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    return found;
 }
 
 bool clients_keep(struct agent *a, const struct wire_peer *peer)

@@ -97,6 +97,16 @@ void control_send_terminated(struct agent *a, uint64_t epoch, uint32_t domain, u
         send_terminated(a, domain, port);
 }
 
+void control_send_counts(struct agent *a, uint64_t epoch, const struct wire_counts *c)
+{
+    unsigned char bytes[WIRE_HEADER_SIZE + WIRE_COUNTS_SIZE];
+    struct wire_writer w = wire_writer(bytes, sizeof(bytes));
+
+    (void)wire_write_counts(&w, c);
+    if (control_serves(a, epoch) && buf_len(&a->control.out) <= OUT_TRIGGER_MAX)
+        (void)queue(a, &w);
+}
+
 int control_send_trigger(struct agent *a, const struct wire_trigger *t)
 {
     size_t size = WIRE_CONTROL_MAX + WIRE_HEADER_SIZE;
@@ -167,8 +177,8 @@ static void on_gone(struct agent *a, const struct wire_ident *ident)
         return;
     }
     vchan_forget(peer.domain);
-    clients_gone(a, &peer);
-    calls_gone(a, &peer);
+    (void)clients_tell(a, &peer, WIRE_SAYS_GONE);
+    (void)calls_tell(a, &peer, WIRE_SAYS_GONE);
 }
 
 /* Only of what this agent saw is it sure: an earlier one's connections may go on. */
@@ -182,6 +192,19 @@ static void on_held(struct agent *a, const struct wire_ident *ident)
         send_terminated(a, peer.domain, peer.port);
 }
 
+/* Its word is about a connection. Of one that this agent does not carry nothing is known. */
+static void on_word(struct agent *a, const struct wire_ident *ident)
+{
+    struct wire_peer peer;
+    bool look = wire_ident_says_look(ident);
+    uint32_t word = look ? WIRE_SAYS_LOOK : WIRE_SAYS_STOP;
+
+    if (look ? wire_read_look(ident, &peer) : wire_read_stop(ident, &peer))
+        log_warning("daemon: a word about a call makes no sense and is ignored");
+    else if (!calls_tell(a, &peer, word))
+        (void)clients_tell(a, &peer, word);
+}
+
 static int on_refused(struct agent *a, struct wire_reader *r)
 {
     struct wire_ident ident;
@@ -191,6 +214,8 @@ static int on_refused(struct agent *a, struct wire_reader *r)
         on_gone(a, &ident);
     else if (!e && wire_ident_says_held(&ident))
         on_held(a, &ident);
+    else if (!e && (wire_ident_says_look(&ident) || wire_ident_says_stop(&ident)))
+        on_word(a, &ident);
     else if (!e)
         clients_refuse(a, &ident);
     return e;

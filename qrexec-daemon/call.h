@@ -47,6 +47,7 @@ enum call_event {
     CALL_EV_CHILD_ENDED, /* dom0's end, which we started, ended */
     CALL_EV_CALLER_DONE, /* our agent: the caller's end is over */
     CALL_EV_DEADLINE,
+    CALL_EV_STOPPED,    /* by the administrator */
     CALL_EV_AGENT_GONE, /* or we end: nobody can be answered any more */
     CALL_EVENTS,
 };

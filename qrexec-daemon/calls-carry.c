@@ -20,6 +20,8 @@ static void on_maker(void *user, enum maker_event ev, const char *text)
     struct running_call *c = user;
 
     if (ev == MAKER_MADE && *text)
+        c->target_name[0] = 0; /* that of the template */
+    if (ev == MAKER_MADE && *text)
         (void)format(c->target, sizeof(c->target), "%s", text); /* both are MAKER_NAME_SIZE */
     call_handle(&c->machine,
                 ev == MAKER_MADE     ? CALL_EV_MADE
@@ -227,6 +229,8 @@ void carry_drop_child(struct call *m)
         return;
     if (!c->claimed)
         kill(c->child, SIGKILL);
+    else if (c->stopped)
+        kill(c->child, SIGUSR2);
     o = calloc(1, sizeof(*o));
     if (o) {
         *o = (struct orphan){.watch = {.fn = on_orphan, .fd = -1},

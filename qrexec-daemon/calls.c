@@ -48,6 +48,7 @@ static void entered(struct call *m, uint64_t ms)
     c->deadline.fn = on_deadline;
     if (ms)
         timer_set(&c->deadline, ms);
+    see_running_changed(c, NULL);
 }
 
 static void log_call(struct running_call *c, bool failed)
@@ -66,6 +67,12 @@ static void log_call(struct running_call *c, bool failed)
             failed ? call_state_name(m->state) : "over", told ? ": " : "", told ? m->why : "",
             c->spent[CALL_DECIDING], c->spent[CALL_MAKING], c->spent[CALL_ASKING_PORT],
             c->spent[CALL_CONNECTING], c->spent[CALL_RUNNING], c->spent[CALL_ENDING]);
+}
+
+static void tell_end(struct running_call *c, bool failed)
+{
+    log_call(c, failed);
+    see_running_changed(c, *c->machine.why ? c->machine.why : "over");
 }
 
 /* Between two domains the data flows from now on, and nothing is held for it. */
@@ -99,6 +106,7 @@ static void free_call(struct running_call *c)
         p = &(*p)->next;
     *p = c->next;
     c->daemon->n_calls--;
+    see_forget_counts(c->daemon, &c->counts);
     c->daemon->call_bytes -= strlen(c->service);
     timer_stop(&c->deadline);
     clients_forget(c->daemon, c);
@@ -114,7 +122,7 @@ static void ended(struct call *m, bool failed)
     if (is_carried(c) && !failed)
         carry_on(c);
     else
-        log_call(c, failed);
+        tell_end(c, failed);
     free_call(c);
 }
 

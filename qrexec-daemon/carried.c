@@ -24,6 +24,7 @@ void carried_add(struct daemon *d, const struct carried *call)
     if (c->next)
         c->next->prev = c;
     d->carried = c;
+    see_carried_changed(d, c, NULL);
 }
 
 static void log_incoming(const struct daemon *d, const struct carried *c, const char *how)
@@ -56,6 +57,8 @@ static void end(struct daemon *d, struct carried *c, const char *how)
         d->carried = c->next;
     if (c->next)
         c->next->prev = c->prev;
+    see_forget_counts(d, &c->counts);
+    see_carried_changed(d, c, how);
     free(c);
 }
 

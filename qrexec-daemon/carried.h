@@ -26,6 +26,7 @@ struct carried {
     uint64_t since;                /* ms since 1970 */
     uint64_t spent[CALL_STATES];   /* us; but for the present one, CALL_RUNNING */
     uint64_t entered_at;
+    struct call_counts counts;
 };
 
 /* Keeps a copy. Without memory the call is not seen, and goes on. */

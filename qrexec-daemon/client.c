@@ -174,6 +174,7 @@ static int carry_dom0(const struct client_options *o, const struct wire_peer *pe
     p.role = RELAY_SERVICE;
     p.read_first = true;
     p.no_sigusr1 = true;
+    p.sigusr2_stops = true;
     p.in_fd = run.in_fd;
     p.out_fd = run.out_fd;
     p.child = run.pid;

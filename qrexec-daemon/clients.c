@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -361,7 +362,7 @@ static void remove_link(const struct daemon *d, const char *prefix, const char *
 }
 
 /* Who is in group qubes may call; where there is no such group, or no right, it stays as it is. */
-static void open_to_group(const char *path)
+void clients_open_to_group(const char *path)
 {
     const struct group *g = geteuid() == 0 ? getgrnam("qubes") : NULL;
 
@@ -384,7 +385,7 @@ int clients_listen(struct daemon *d)
         log_error("%s: cannot serve %s: %s", d->name, path, strerror(-r));
         return r;
     }
-    open_to_group(path);
+    clients_open_to_group(path);
     make_link(d, "", d->name);
     make_link(d, "uuid:", d->uuid);
     d->listening.fn = on_listener;
@@ -417,6 +418,17 @@ void clients_terminated(struct daemon *d, uint32_t domain, uint32_t port)
             drop(c);
             return;
         }
+}
+
+void clients_stop_call(struct daemon *d, uint32_t domain, uint32_t port)
+{
+    pid_t pid = 0;
+    uid_t uid;
+
+    for (struct client *c = d->clients; c; c = c->next)
+        if (c->served && c->domain == domain && c->port == port && (domain == 0 || c->call) &&
+            unix_peer(c->watch.fd, &pid, &uid) == 0 && pid > 1)
+            (void)kill(pid, SIGUSR2);
 }
 
 void clients_forget(struct daemon *d, const struct running_call *call)

@@ -127,6 +127,7 @@ static int on_hello(struct daemon *d, struct wire_reader *r)
     d->control.version = version;
     if (queue(d, w.data, w.len) || clients_listen(d))
         return -EIO;
+    see_new_agent(d);
     send_held(d);
     deaths_recall(d); /* what ended while no daemon or no agent was there */
     log_info("%s: the agent answered, protocol %u", d->name, version);
@@ -138,6 +139,7 @@ static int on_hello(struct daemon *d, struct wire_reader *r)
 
 static int on_message(struct daemon *d, const struct msg_header *h, struct wire_reader *r)
 {
+    struct wire_counts counts;
     struct wire_trigger t;
     struct wire_peer p;
     int e;
@@ -154,6 +156,11 @@ static int on_message(struct daemon *d, const struct msg_header *h, struct wire_
         calls_terminated(d, p.domain, p.port);
         carried_terminated(d, p.domain, p.port);
         return 0;
+    case MSG_CALL_COUNTS:
+        e = wire_read_counts(r, &counts);
+        if (!e)
+            see_take_counts(d, &counts);
+        return e;
     default:
         e = wire_read_trigger(r, h->type, &t);
         if (!e)

@@ -232,10 +232,12 @@ static int serve(struct daemon *d)
         log_error("%s: cannot wait for its agent: %s", d->name, vchan_error_text(r));
         return EXIT_TROUBLE;
     }
+    see_start(d);
     r = loop_run();
     control_stop(d);
     deaths_stop(d);
     calls_deinit(d);
+    see_stop(d);
     timer_stop(&startup);
     return r;
 }

@@ -5,6 +5,7 @@
  *   clients.c   dom0's programs and other domains' daemons, over our socket
  *   calls.c     calls that the domain makes: the driver of call.c
  *   carried.c   calls that go on without us, from and to the domain
+ *   see.c       who looks at calls and ends them
  *   deaths.c    other domains that end: the agent is told
  *
  * Nothing here blocks; daemon-main.c has the loop.
@@ -32,6 +33,7 @@ struct carried;
 struct client;
 struct orphan;
 struct running_call;
+struct viewer;
 
 struct control {
     struct vchan *vchan;
@@ -40,6 +42,23 @@ struct control {
     struct buf in, out;
     uint32_t version; /* 0: no hello yet */
     uint64_t pause;   /* ms before the next connection, grows while the agent misbehaves */
+};
+
+/* What went over a call's connection, as its VM says. */
+struct call_counts {
+    bool known, asked;
+    uint64_t sent, received, first_us;
+};
+
+/* Who looks at calls (see.h). */
+struct see {
+    char path[PATH_SIZE];
+    struct watch listening;
+    struct viewer *viewers;
+    size_t n_viewers, n_asked;
+    struct timer accept_again; /* after we had no descriptor left */
+    struct timer look;         /* answers of the agent are waited for */
+    enum { SEE_AGENT_UNKNOWN, SEE_AGENT_ANSWERS, SEE_AGENT_MUTE } agent;
 };
 
 struct daemon {
@@ -57,6 +76,7 @@ struct daemon {
     size_t n_calls, call_bytes;
     struct carried *carried;
     struct orphan *orphans;
+    struct see see;
     struct program program;
     uint64_t start, next_call; /* for ids of calls: of the daemon, and the last one's number */
     struct pending_table pending;
@@ -97,6 +117,22 @@ void clients_stop(struct daemon *d);
 void clients_terminated(struct daemon *d, uint32_t domain, uint32_t port);
 /* The call that a client claimed has ended. */
 void clients_forget(struct daemon *d, const struct running_call *call);
+
+/* Given to group qubes, if it can be. */
+void clients_open_to_group(const char *path);
+/* dom0's end of that connection, if there is one, is told to end the call. */
+void clients_stop_call(struct daemon *d, uint32_t domain, uint32_t port);
+
+/* see.c */
+void see_start(struct daemon *d);
+void see_stop(struct daemon *d);
+/* Tells who watches. how: NULL, or what it has come to. */
+void see_running_changed(const struct running_call *c, const char *how);
+void see_carried_changed(const struct daemon *d, const struct carried *c, const char *how);
+/* see-counts.c */
+void see_take_counts(struct daemon *d, const struct wire_counts *said);
+void see_forget_counts(struct daemon *d, struct call_counts *counts);
+void see_new_agent(struct daemon *d);
 
 /* calls.c */
 void calls_trigger(struct daemon *d, const struct wire_trigger *t);

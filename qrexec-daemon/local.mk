@@ -4,11 +4,21 @@ noinst_LTLIBRARIES += %D%/libdaemon.la
 	%D%/call.c %D%/call.h %D%/carried.c %D%/carried.h %D%/calls.c %D%/calls-carry.c %D%/calls-decide.c %D%/clients.c \
 	%D%/control.c %D%/daemon.h %D%/deaths.c \
 	%D%/log-limit.c %D%/log-limit.h %D%/maker.c %D%/maker.h %D%/pending.c %D%/pending.h %D%/ports.c %D%/ports-file.c \
-	%D%/ports.h %D%/program.c %D%/program.h %D%/running-call.h %D%/stream.c %D%/stream.h
+	%D%/ports.h %D%/program.c %D%/program.h %D%/running-call.h \
+	%D%/see.c %D%/see-counts.c %D%/see-end.c %D%/see-lines.c %D%/see.h %D%/stream.c %D%/stream.h
 %C%_libdaemon_la_LIBADD = libqrexec/libvchan.la libqrexec/libwire.la libqrexec/libbase.la
 sbin_PROGRAMS += %D%/qrexec-daemon
 %C%_qrexec_daemon_SOURCES = %D%/daemon-main.c
 %C%_qrexec_daemon_LDADD = %D%/libdaemon.la libqrexec/libloop.la
+
+# qrexec-calls asks the daemons
+noinst_LTLIBRARIES += %D%/libcalls.la
+%C%_libcalls_la_SOURCES = %D%/calls-ask.c %D%/calls-ask.h %D%/calls-table.c %D%/calls-table.h
+%C%_libcalls_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+%C%_libcalls_la_LIBADD = libqrexec/libbase.la $(JANSSON_LIBS)
+bin_PROGRAMS += %D%/qrexec-calls
+%C%_qrexec_calls_SOURCES = %D%/qrexec-calls.c
+%C%_qrexec_calls_LDADD = %D%/libcalls.la
 
 # qrexec-client is a program of its own, and runs dom0's services
 CLIENT_PARTS = %D%/client-call.c %D%/client-call.h %D%/client-daemon.c %D%/client-daemon.h %D%/client-options.c \
@@ -51,10 +61,14 @@ tests_unit_qrexec_daemon_call_test_LDADD = %D%/libdaemon.la $(CMOCKA_LIBS)
 
 DAEMON_UNIT_TESTS = tests/unit/qrexec-daemon/deaths-test tests/unit/qrexec-daemon/pending-test tests/unit/qrexec-daemon/ports-test
 DAEMON_TALK_TESTS = tests/talk/daemon-agent-test tests/talk/daemon-calls-test tests/talk/daemon-disposable-test \
-	tests/talk/daemon-ids-test tests/talk/daemon-ports-test
+	tests/talk/daemon-ids-test tests/talk/daemon-ports-test tests/talk/daemon-see-test
 DAEMON_STAGE = tests/talk/daemon-stage.c tests/talk/daemon-stage.h tests/unit/test.h
 check_PROGRAMS += $(DAEMON_UNIT_TESTS) $(DAEMON_TALK_TESTS)
 TESTS += $(DAEMON_UNIT_TESTS) $(DAEMON_TALK_TESTS)
+check_PROGRAMS += tests/unit/qrexec-daemon/calls-table-test
+TESTS += tests/unit/qrexec-daemon/calls-table-test
+tests_unit_qrexec_daemon_calls_table_test_SOURCES = tests/unit/qrexec-daemon/calls-table-test.c tests/unit/test.h
+tests_unit_qrexec_daemon_calls_table_test_LDADD = %D%/libcalls.la $(CMOCKA_LIBS)
 tests_unit_qrexec_daemon_deaths_test_SOURCES = tests/unit/qrexec-daemon/deaths-test.c tests/unit/test.h
 tests_unit_qrexec_daemon_deaths_test_LDADD = %D%/libdaemon.la $(CMOCKA_LIBS)
 tests_unit_qrexec_daemon_pending_test_SOURCES = tests/unit/qrexec-daemon/pending-test.c tests/unit/test.h
@@ -69,6 +83,8 @@ tests_talk_daemon_disposable_test_SOURCES = tests/talk/daemon-disposable-test.c 
 tests_talk_daemon_disposable_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_talk_daemon_ids_test_SOURCES = tests/talk/daemon-ids-test.c $(DAEMON_STAGE)
 tests_talk_daemon_ids_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_talk_daemon_see_test_SOURCES = tests/talk/daemon-see-test.c $(DAEMON_STAGE)
+tests_talk_daemon_see_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_talk_daemon_ports_test_SOURCES = tests/talk/daemon-ports-test.c $(DAEMON_STAGE)
 tests_talk_daemon_ports_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 

@@ -42,10 +42,12 @@ struct running_call {
     pid_t child;           /* dom0's end; 0: none */
     struct watch child_watch;
     bool claimed;
+    bool stopped; /* by the administrator: so is dom0's end */
     /* time */
     struct timer deadline;
     uint64_t since;      /* ms since 1970 */
     uint64_t entered_at; /* us */
+    struct call_counts counts;
     enum call_state last_state;
     uint64_t spent[CALL_STATES]; /* us in each state */
 };

@@ -29,6 +29,8 @@
 
 #define PIPE_WANTED (1 << 18) /* bytes in a pipe of the caller's, where it may be that many */
 
+#define CUT_MS 500 /* for a call that is cut: the caller reads why, the service ends */
+
 #define ROUNDS 8 /* chunks of one source before the others have their turn */
 
 enum { P_VCHAN = RELAY_STREAMS, P_CHILD, P_SIGNAL, P_WATCH, P_GONE, P_COUNT };
@@ -50,6 +52,9 @@ struct driver {
     int pidfd;
     int signals;
     uint64_t deadline; /* for the peer's hello */
+    uint64_t end_at;   /* max-time is over then; 0: none */
+    uint64_t cut_at;   /* the call was cut: nothing is waited for any longer then; 0: it was not */
+    uint64_t connected_at, first_at; /* us: the connection, the first byte; 0: not yet */
 };
 
 const char *relay_error_text(int error)
@@ -62,6 +67,9 @@ const char *relay_error_text(int error)
     case RELAY_E_LOST: return "the connection was lost before the exit code";
     case RELAY_E_GONE: return "the other domain is gone, before the exit code came";
     case RELAY_E_GONE_EARLY: return "the other domain is gone, it did not connect";
+    case RELAY_E_STOPPED: return "ended by the administrator";
+    case RELAY_E_TIME: return "the service's max-time is over";
+    case RELAY_E_BYTES: return "the service's max-bytes are used up";
     default: return "unknown error";
     }
 }
@@ -154,6 +162,8 @@ static int take_signals(struct driver *d)
         sigaddset(&set, SIGUSR1);
     if (d->relay.child_running && d->pidfd < 0)
         sigaddset(&set, SIGCHLD);
+    if (d->p->sigusr2_stops)
+        sigaddset(&set, SIGUSR2);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         return -errno;
     d->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -179,6 +189,8 @@ static int driver_init(struct driver *d, struct relay_params *p)
         r = take_signals(d);
     if (!r && p->connect_timeout_ms)
         d->deadline = clock_ms() + p->connect_timeout_ms;
+    if (!r && p->max_time_s)
+        d->end_at = clock_ms() + p->max_time_s * 1000ULL;
     return r;
 }
 
@@ -441,12 +453,87 @@ static int on_sigusr1(struct driver *d)
     return 0;
 }
 
+/* All that the service has started, if it leads a session of its own. */
+static void signal_child(const struct driver *d, int signo)
+{
+    if (d->relay.child_running && kill(-d->p->child, signo) < 0)
+        (void)kill(d->p->child, signo);
+}
+
+/* Both ends are told; the caller may still read that for a moment, the service end by itself. */
+static int cut(struct driver *d, int error, int code, const char *text)
+{
+    if (d->cut_at)
+        return 0;
+    d->cut_at = clock_ms() + CUT_MS;
+    d->end_at = 0;
+    signal_child(d, SIGTERM);
+    return relay_cut(&d->relay, error, code, text);
+}
+
+static int stop(struct driver *d)
+{
+    return cut(d, RELAY_E_STOPPED, 255, "qrexec: the call is ended by the administrator\n");
+}
+
+static int over_limit(struct driver *d, int error)
+{
+    const struct relay_params *p = d->p;
+    char text[RELAY_TEXT_MAX];
+    const char *name = p->name ? p->name : "?";
+
+    if (error == RELAY_E_TIME)
+        snprintf(text, sizeof(text), "qrexec: service %.150s: its max-time of %u s is over\n", name,
+                 p->max_time_s);
+    else
+        snprintf(text, sizeof(text), "qrexec: service %.150s: its max-bytes of %llu are used up\n",
+                 name, (unsigned long long)p->max_bytes);
+    return cut(d, error, 125, text);
+}
+
+static void note_times(struct driver *d)
+{
+    const struct relay *r = &d->relay;
+
+    if (!d->connected_at && r->phase == RELAY_RUNNING)
+        d->connected_at = clock_us();
+    if (!d->first_at && (r->sent || r->received))
+        d->first_at = clock_us();
+}
+
+static bool is_over_bytes(const struct driver *d)
+{
+    return d->relay.over_bytes && !d->cut_at;
+}
+
+static int check_limits(struct driver *d)
+{
+    if (is_over_bytes(d))
+        return over_limit(d, RELAY_E_BYTES);
+    if (d->end_at && deadline_left(d->end_at) == 0)
+        return over_limit(d, RELAY_E_TIME);
+    return 0;
+}
+
+/* One that is cut also ends what it runs, and waits no longer than it must. */
+static bool is_over(const struct driver *d)
+{
+    if (!d->cut_at)
+        return relay_is_over(&d->relay);
+    if (deadline_left(d->cut_at) != 0)
+        return relay_is_over(&d->relay) && (!d->relay.child_running || d->relay.just_exec);
+    signal_child(d, SIGKILL);
+    return true;
+}
+
 static int on_signal(struct driver *d)
 {
     struct signalfd_siginfo info;
 
     if (read(d->signals, &info, sizeof(info)) != sizeof(info))
         return 0;
+    if (info.ssi_signo == SIGUSR2)
+        return stop(d);
     return info.ssi_signo == SIGCHLD ? on_child(d) : on_sigusr1(d);
 }
 
@@ -485,17 +572,44 @@ static int on_watch(struct driver *d)
 static int on_gone(struct driver *d)
 {
     bool waiting = vchan_state(d->vchan) == VCHAN_WAITING;
+
+    close_fd(&d->p->gone_fd);
+    vchan_lose(d->vchan);
+    return waiting ? step(d, RELAY_EV_PEER_GONE) : 0;
+}
+
+static void tell_counts(const struct driver *d)
+{
+    unsigned char bytes[WIRE_COUNTS_SIZE];
+    struct wire_writer w = wire_writer(bytes, sizeof(bytes));
+    const struct wire_counts c = {.sent = d->relay.sent,
+                                  .received = d->relay.received,
+                                  .first_us = d->first_at ? d->first_at - d->connected_at + 1 : 0};
+
+    (void)wire_write_bare_counts(&w, &c);
+    (void)send(d->p->gone_fd, bytes, w.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Eight bytes: a domain, and in place of a port what is said. */
+static int on_agent(struct driver *d)
+{
     unsigned char bytes[8];
+    struct wire_reader r = wire_reader(bytes, sizeof(bytes));
+    struct wire_peer said = {0, 0};
     bool no_socket = false;
     ssize_t got = read_some(d->p->gone_fd, &no_socket, bytes, sizeof(bytes));
 
     if (got == -EAGAIN)
         return 0;
-    close_fd(&d->p->gone_fd);
-    if (got <= 0)
+    if (got != sizeof(bytes) || wire_read_peer(&r, &said)) {
+        close_fd(&d->p->gone_fd);
         return 0;
-    vchan_lose(d->vchan);
-    return waiting ? step(d, RELAY_EV_PEER_GONE) : 0;
+    }
+    if (said.port == WIRE_SAYS_LOOK)
+        tell_counts(d);
+    if (said.port == WIRE_SAYS_STOP)
+        return stop(d);
+    return said.port == WIRE_SAYS_GONE ? on_gone(d) : 0;
 }
 
 static void poll_for(struct pollfd *p, int fd, short events)
@@ -530,18 +644,22 @@ static void fill(struct driver *d, struct pollfd p[static P_COUNT])
     poll_for(&p[P_GONE], d->p->gone_fd, POLLIN);
 }
 
+static int sooner(int a, int b)
+{
+    return a < 0 ? b : b < 0 || a < b ? a : b;
+}
+
 /* Milliseconds to wait; -1 without end. */
 static int wait_time(const struct driver *d, bool more)
 {
-    int vchan = vchan_timeout(d->vchan), limit = -1;
+    int limit = vchan_timeout(d->vchan);
 
     if (more)
         return 0;
     if (still_connecting(d))
-        limit = deadline_left(d->deadline);
-    if (vchan < 0 || limit < 0)
-        return vchan < 0 ? limit : vchan;
-    return vchan < limit ? vchan : limit;
+        limit = sooner(limit, deadline_left(d->deadline));
+    limit = sooner(limit, deadline_left(d->end_at));
+    return sooner(limit, deadline_left(d->cut_at));
 }
 
 static int on_stream(struct driver *d, enum relay_stream stream, short revents)
@@ -576,7 +694,7 @@ static int handle(struct driver *d, const struct pollfd p[static P_COUNT], bool 
     if (!r && p[P_WATCH].revents)
         r = on_watch(d);
     if (!r && p[P_GONE].revents)
-        r = on_gone(d);
+        r = on_agent(d);
     if (!r && still_connecting(d) && deadline_left(d->deadline) == 0)
         r = give_up(d);
     return r;
@@ -593,12 +711,15 @@ static int loop(struct driver *d)
     if (!r && d->relay.child_running && d->pidfd < 0 && !d->p->just_exec)
         r = on_child(d); /* it may have ended before its signal was ours */
     while (!r) {
-        r = pump(d, &more);
+        r = check_limits(d);
+        if (!r)
+            r = pump(d, &more);
+        note_times(d);
         close_streams(d);
-        if (r || relay_is_over(&d->relay))
+        if (r || is_over(d))
             break;
         fill(d, p);
-        n = poll(p, P_COUNT, wait_time(d, more));
+        n = poll(p, P_COUNT, wait_time(d, more || is_over_bytes(d)));
         if (n < 0 && errno != EINTR)
             r = -errno;
         else if (n >= 0)

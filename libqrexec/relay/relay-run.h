@@ -18,6 +18,9 @@ enum relay_role { RELAY_CALLER, RELAY_SERVICE };
 
 #define RELAY_CONNECT_TIMEOUT_MS 120000
 
+/* Which direction of data goes through; the other is thrown away, but for its end. */
+enum relay_flow { RELAY_FLOW_BOTH, RELAY_FLOW_IN /* to the service */, RELAY_FLOW_OUT };
+
 /* Named outcomes of relay_run(), positive. */
 enum relay_error {
     RELAY_E_CONNECT = 1, /* the peer did not appear in time, or watch_fd closed before it did */
@@ -26,6 +29,9 @@ enum relay_error {
     RELAY_E_LOST,        /* the connection ended before the exit code was through */
     RELAY_E_GONE,        /* likewise, because the peer's domain is gone */
     RELAY_E_GONE_EARLY,  /* it went before it appeared */
+    RELAY_E_STOPPED,     /* ended by the administrator [ext] */
+    RELAY_E_TIME,        /* a service's max-time is over [ext] */
+    RELAY_E_BYTES,       /* a service's max-bytes have gone over the connection [ext] */
 };
 const char *relay_error_text(int error);
 
@@ -51,7 +57,13 @@ struct relay_params {
     size_t prefix_len;
     unsigned connect_timeout_ms; /* for the peer to appear and say hello; 0: no limit */
     int watch_fd; /* -1, or: give up when its peer closes it before the data connection is up */
-    int gone_fd;  /* -1, or: bytes there say that the peer's domain is gone; its end says nothing */
+    int gone_fd;  /* -1, or: where the agent speaks, WIRE_SAYS_*; its end says nothing */
+    bool sigusr2_stops; /* [ext] dom0's ends: SIGUSR2 is the administrator's */
+    /* service [ext]: limits, 0 none; what it is called in a message about them */
+    uint32_t max_time_s;
+    uint64_t max_bytes; /* of data, both directions together */
+    enum relay_flow flow;
+    const char *name;
     bool no_sigusr1; /* dom0's services: the switch of output to the stdin pair is not offered */
 };
 

@@ -34,8 +34,8 @@ static const enum action actions[RELAY_EVENTS][RELAY_STREAMS] = {
  */
 #define FROM_PEER_LIMIT (3 * (WIRE_HEADER_SIZE + WIRE_CHUNK))
 
-/* Beside two chunks: EOFs, exit code and hello always fit. */
-#define TO_PEER_SPARE 256
+/* Beside two chunks: a text, EOFs, exit code and hello always fit. */
+#define TO_PEER_SPARE 512
 #define TO_PEER_LIMIT (WIRE_CHUNK + 2 * (WIRE_HEADER_SIZE + WIRE_CHUNK) + TO_PEER_SPARE)
 
 int relay_init(struct relay *r, const struct relay_params *p)
@@ -52,6 +52,9 @@ int relay_init(struct relay *r, const struct relay_params *p)
         .filter_err = p->filter_err,
         .start_failed = p->start_failed,
         .child_running = p->child != 0,
+        .limited = p->max_time_s || p->max_bytes,
+        .max_bytes = p->max_bytes,
+        .flow = p->flow,
         .from_peer = BUF_NULL(FROM_PEER_LIMIT),
         .to_peer = BUF_NULL(TO_PEER_LIMIT),
     };
@@ -83,6 +86,21 @@ static uint32_t data_type(const struct relay *r, enum relay_stream stream)
     if (stream == RELAY_ERR)
         return MSG_DATA_STDERR;
     return r->role == RELAY_CALLER ? MSG_DATA_STDIN : MSG_DATA_STDOUT;
+}
+
+/* Whether n more bytes may pass; if not, none may from now on. */
+static bool may_pass(struct relay *r, size_t n)
+{
+    if (r->max_bytes && (r->over_bytes || n > r->max_bytes - (r->sent + r->received)))
+        r->over_bytes = true;
+    return !r->over_bytes;
+}
+
+/* Data of a direction that the service has not. */
+static bool is_dropped(const struct relay *r, enum relay_stream stream)
+{
+    return (stream == RELAY_IN && r->flow == RELAY_FLOW_IN) ||
+           (stream == RELAY_OUT && r->flow == RELAY_FLOW_OUT);
 }
 
 /* A message for the peer; one that takes no more gets none. */
@@ -124,8 +142,10 @@ int relay_commit(struct relay *r, enum relay_stream stream, size_t n)
     unsigned char *p;
     int e;
 
-    if (r->streams[stream] != RELAY_OPEN || r->deaf || !n)
+    if (r->streams[stream] != RELAY_OPEN || r->deaf || !n || is_dropped(r, stream) ||
+        !may_pass(r, n))
         return 0;
+    r->sent += n;
     e = buf_reserve(&r->to_peer, WIRE_HEADER_SIZE + n, &p);
     if (e)
         return e;
@@ -137,8 +157,9 @@ int relay_commit(struct relay *r, enum relay_stream stream, size_t n)
 
 int relay_put(struct relay *r, enum relay_stream stream, const void *data, size_t n)
 {
-    if (r->streams[stream] != RELAY_OPEN || !n)
+    if (r->streams[stream] != RELAY_OPEN || !n || is_dropped(r, stream) || !may_pass(r, n))
         return 0;
+    r->sent += n;
     return queue_message(r, data_type(r, stream), data, n);
 }
 
@@ -206,7 +227,7 @@ static int start(struct relay *r)
         e = act(r, RELAY_IN, FINISH);
         act(r, RELAY_OUT, DROP);
     }
-    if (!e && (r->start_failed || !r->has_err))
+    if (!e && (r->start_failed || (!r->has_err && !r->limited)))
         e = act(r, RELAY_ERR, FINISH);
     return e;
 }
@@ -235,8 +256,9 @@ static int on_data(struct relay *r, enum relay_stream stream, size_t n)
         r->data_eof |= stream == RELAY_OUT;
         return act_all(r, stream == RELAY_OUT ? RELAY_EV_PEER_EOF : RELAY_EV_PEER_ERR_EOF);
     }
-    if (r->streams[stream] != RELAY_OPEN)
+    if (r->streams[stream] != RELAY_OPEN || is_dropped(r, stream) || !may_pass(r, n))
         return 0;
+    r->received += n;
     e = buf_move(&r->from_peer, n, queue);
     if (!e && (stream == RELAY_OUT ? r->filter_out : r->filter_err))
         wire_filter_unsafe(queue->data + queue->end - n, n);
@@ -357,6 +379,8 @@ static int settle_service(struct relay *r)
         e = act(r, RELAY_IN, FINISH);
     if (!e && r->exit_on_service_eof && s[RELAY_IN] == RELAY_CLOSED)
         e = act(r, RELAY_OUT, DROP);
+    if (!e && !r->has_err && s[RELAY_IN] == RELAY_CLOSED)
+        e = act(r, RELAY_ERR, FINISH);
     if (e || r->exit_done || s[RELAY_IN] != RELAY_CLOSED || s[RELAY_ERR] != RELAY_CLOSED)
         return e;
     if (!r->just_exec && (r->child_running || (r->socket_service && s[RELAY_OUT] != RELAY_CLOSED)))
@@ -417,6 +441,42 @@ int relay_step(struct relay *r, enum relay_event ev)
     return e ? e : settle(r);
 }
 
+static int tell_peer_of_cut(struct relay *r, int code, const char *text)
+{
+    int e = queue_message(r, MSG_DATA_STDERR, text, size_min(strlen(text), RELAY_TEXT_MAX));
+
+    if (!e)
+        e = act(r, RELAY_IN, FINISH);
+    if (!e)
+        e = act(r, RELAY_ERR, FINISH);
+    if (e)
+        return e;
+    act(r, RELAY_OUT, DROP);
+    r->exit_done = true;
+    r->exit_code = (uint32_t)code;
+    return queue_u32(r, MSG_DATA_EXIT_CODE, r->exit_code);
+}
+
+int relay_cut(struct relay *r, int error, int code, const char *text)
+{
+    int e;
+
+    if (r->cut || r->lost)
+        return 0;
+    r->cut = true;
+    if (r->role == RELAY_SERVICE && r->exit_done) /* it was faster */
+        return 0;
+    /* a text that would not be shown would leave a code that seems the service's own */
+    if (r->role == RELAY_CALLER || r->phase != RELAY_RUNNING ||
+        r->streams[RELAY_ERR] == RELAY_CLOSED) {
+        e = lose(r, error);
+    } else {
+        r->error = error;
+        e = tell_peer_of_cut(r, code, text);
+    }
+    return e ? e : settle(r);
+}
+
 struct relay_wants relay_wants(const struct relay *r)
 {
     struct relay_wants w = {.read_peer = false};
@@ -437,7 +497,7 @@ bool relay_is_over(const struct relay *r)
 {
     bool told = r->exit_done && (r->deaf || !buf_len(&r->to_peer));
 
-    if (r->child_running && !r->just_exec)
+    if (r->child_running && !r->just_exec && !r->cut)
         return false;
     if (r->streams[RELAY_OUT] != RELAY_CLOSED || r->streams[RELAY_ERROUT] != RELAY_CLOSED)
         return false;

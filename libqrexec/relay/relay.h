@@ -55,6 +55,7 @@ struct relay {
     uint32_t version; /* in use, from RELAY_RUNNING */
     bool read_first, just_exec, socket_service, exit_on_client_eof, exit_on_service_eof;
     bool has_err; /* service: there is a stderr to send */
+    bool limited; /* service: there may be a text for the caller's stderr to the end */
     bool filter_out, filter_err;
     int start_failed;
 
@@ -64,14 +65,19 @@ struct relay {
     struct buf to_peer;
 
     bool child_running;
-    int child_code;      /* or 128 + signal */
-    bool exit_done;      /* service: EXIT_CODE queued; caller: received */
-    uint32_t exit_code;  /* that one */
-    bool data_eof;       /* the peer's data has ended */
-    bool deaf;           /* the peer takes no more */
-    bool gone;           /* nor does it send: from_peer has the rest */
-    bool lost;           /* and that has been taken */
-    int error;           /* RELAY_E_*, ended the connection */
+    int child_code;          /* or 128 + signal */
+    bool exit_done;          /* service: EXIT_CODE queued; caller: received */
+    uint32_t exit_code;      /* that one */
+    bool data_eof;           /* the peer's data has ended */
+    bool deaf;               /* the peer takes no more */
+    bool gone;               /* nor does it send: from_peer has the rest */
+    bool lost;               /* and that has been taken */
+    int error;               /* RELAY_E_*, ended the connection */
+    bool cut;                /* ended by us: nothing of the service is waited for */
+    uint64_t sent, received; /* bytes of data to and from the peer */
+    uint64_t max_bytes;      /* of both; 0: no limit */
+    bool over_bytes;         /* what came next would have been more */
+    enum relay_flow flow;
     uint32_t wrong_role; /* type of the first message that belongs to the other role, or 0 */
 };
 
@@ -96,6 +102,14 @@ int relay_put(struct relay *r, enum relay_stream stream, const void *data, size_
 int relay_reserve(struct relay *r, unsigned char **ret);
 int relay_commit(struct relay *r, enum relay_stream stream, size_t n);
 size_t relay_chunk(const struct relay *r);
+
+/*
+ * Ends the call now: a service's caller is told text (its stderr) and code, a caller's own streams
+ * end; error is the result. What is on its way to the peer still goes out. A caller whose stderr is
+ * over already loses the connection instead, which it will tell.
+ */
+int relay_cut(struct relay *r, int error, int code, const char *text);
+#define RELAY_TEXT_MAX 256
 
 struct relay_wants relay_wants(const struct relay *r);
 

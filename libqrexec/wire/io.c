@@ -55,6 +55,13 @@ uint32_t wire_get_u32(struct wire_reader *r)
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
+uint64_t wire_get_u64(struct wire_reader *r)
+{
+    uint64_t low = wire_get_u32(r), high = wire_get_u32(r);
+
+    return r->error ? 0 : high << 32 | low;
+}
+
 int wire_end(struct wire_reader *r)
 {
     if (!r->error && r->offset != r->len)
@@ -78,6 +85,12 @@ void wire_put_u32(struct wire_writer *w, uint32_t v)
                                 (unsigned char)(v >> 24)};
 
     wire_put_bytes(w, b, sizeof(b));
+}
+
+void wire_put_u64(struct wire_writer *w, uint64_t v)
+{
+    wire_put_u32(w, (uint32_t)v);
+    wire_put_u32(w, (uint32_t)(v >> 32));
 }
 
 void wire_put_str(struct wire_writer *w, const char *s)

@@ -84,6 +84,27 @@ int wire_write_refused(struct wire_writer *w, const struct wire_ident *ident)
     return finish(w, start);
 }
 
+int wire_write_bare_counts(struct wire_writer *w, const struct wire_counts *c)
+{
+    size_t start = w->len;
+
+    wire_put_u32(w, c->domain);
+    wire_put_u32(w, c->port);
+    wire_put_u64(w, c->sent);
+    wire_put_u64(w, c->received);
+    wire_put_u64(w, c->first_us);
+    return finish(w, start);
+}
+
+int wire_write_counts(struct wire_writer *w, const struct wire_counts *c)
+{
+    size_t start = w->len;
+
+    wire_write_header(w, MSG_CALL_COUNTS, WIRE_COUNTS_SIZE);
+    wire_write_bare_counts(w, c);
+    return finish(w, start);
+}
+
 /* A fixed field, NUL-padded; text was checked to be shorter. */
 static void put_field(struct wire_writer *w, const char *text, size_t text_len, size_t size)
 {

@@ -19,6 +19,8 @@ const struct wire_rule wire_rules[] = {
     {WIRE_AGENT_TO_DAEMON, MSG_TRIGGER_SERVICE4, TRIGGER4_SIZE + 1,
      TRIGGER4_SIZE + WIRE_SERVICE_SIZE, 4, UINT32_MAX, "MSG_TRIGGER_SERVICE4"},
     {WIRE_AGENT_TO_DAEMON, MSG_CONNECTION_TERMINATED, 8, 8, ANY, "MSG_CONNECTION_TERMINATED"},
+    {WIRE_AGENT_TO_DAEMON, MSG_CALL_COUNTS, WIRE_COUNTS_SIZE, WIRE_COUNTS_SIZE, ANY,
+     "MSG_CALL_COUNTS"},
 
     {WIRE_DAEMON_TO_AGENT, MSG_HELLO, 4, 4, ANY, "MSG_HELLO"},
     {WIRE_DAEMON_TO_AGENT, MSG_EXEC_CMDLINE, 9, WIRE_EXEC_AGENT_MAX, ANY, "MSG_EXEC_CMDLINE"},
@@ -175,6 +177,8 @@ int wire_ident_from(const char *text, struct wire_ident *ret)
 #define WORD_SIZE 5
 #define GONE      "gone."
 #define HELD      "held."
+#define LOOK      "look."
+#define STOP      "stop."
 
 bool wire_ident_says_gone(const struct wire_ident *ident)
 {
@@ -184,6 +188,16 @@ bool wire_ident_says_gone(const struct wire_ident *ident)
 bool wire_ident_says_held(const struct wire_ident *ident)
 {
     return memcmp(ident->bytes, HELD, WORD_SIZE) == 0;
+}
+
+bool wire_ident_says_look(const struct wire_ident *ident)
+{
+    return memcmp(ident->bytes, LOOK, WORD_SIZE) == 0;
+}
+
+bool wire_ident_says_stop(const struct wire_ident *ident)
+{
+    return memcmp(ident->bytes, STOP, WORD_SIZE) == 0;
 }
 
 /* Decimal digits of a number at *p, without leading zeroes. False: none, or too many. */
@@ -226,6 +240,30 @@ int wire_read_held(const struct wire_ident *ident, struct wire_peer *ret)
     return wire_ident_says_held(ident) ? read_peer_ident(ident, ret) : WIRE_E_IDENT;
 }
 
+int wire_read_look(const struct wire_ident *ident, struct wire_peer *ret)
+{
+    return wire_ident_says_look(ident) ? read_peer_ident(ident, ret) : WIRE_E_IDENT;
+}
+
+int wire_read_stop(const struct wire_ident *ident, struct wire_peer *ret)
+{
+    return wire_ident_says_stop(ident) ? read_peer_ident(ident, ret) : WIRE_E_IDENT;
+}
+
+int wire_read_counts(struct wire_reader *r, struct wire_counts *ret)
+{
+    struct wire_counts c = {.domain = wire_get_u32(r)};
+
+    c.port = wire_get_u32(r);
+    c.sent = wire_get_u64(r);
+    c.received = wire_get_u64(r);
+    c.first_us = wire_get_u64(r);
+    if (wire_end(r))
+        return r->error;
+    *ret = c;
+    return 0;
+}
+
 static size_t put_number(char *p, uint32_t v)
 {
     char digits[10];
@@ -255,6 +293,16 @@ static struct wire_ident peer_ident(const char *word, uint32_t domain, uint32_t 
 struct wire_ident wire_gone_ident(uint32_t domain, uint32_t port)
 {
     return peer_ident(GONE, domain, port);
+}
+
+struct wire_ident wire_look_ident(uint32_t domain, uint32_t port)
+{
+    return peer_ident(LOOK, domain, port);
+}
+
+struct wire_ident wire_stop_ident(uint32_t domain, uint32_t port)
+{
+    return peer_ident(STOP, domain, port);
 }
 
 struct wire_ident wire_held_ident(uint32_t domain, uint32_t port)

@@ -22,6 +22,7 @@ enum msg_type {
     MSG_SERVICE_REFUSED = 0x203,
     MSG_TRIGGER_SERVICE = 0x210, /* protocol 2 */
     MSG_CONNECTION_TERMINATED = 0x211,
+    MSG_CALL_COUNTS = 0x2f0, /* ours alone: the answer to a "look" */
     MSG_TRIGGER_SERVICE3 = 0x212,
     MSG_TRIGGER_SERVICE4 = 0x213,
     MSG_HELLO = 0x300,
@@ -75,6 +76,7 @@ static inline struct wire_reader wire_reader(const void *data, size_t len)
 }
 
 uint32_t wire_get_u32(struct wire_reader *r);
+uint64_t wire_get_u64(struct wire_reader *r);
 /* n bytes of the reader's, or NULL. */
 const unsigned char *wire_get_bytes(struct wire_reader *r, size_t n);
 /* Sets error unless one is there already. Returns the one that sticks. */
@@ -95,6 +97,7 @@ static inline struct wire_writer wire_writer(void *data, size_t size)
 }
 
 void wire_put_u32(struct wire_writer *w, uint32_t v);
+void wire_put_u64(struct wire_writer *w, uint64_t v);
 void wire_put_bytes(struct wire_writer *w, const void *data, size_t n);
 void wire_put_str(struct wire_writer *w, const char *s); /* without its NUL */
 void wire_put_text(struct wire_writer *w, struct wire_text t);
@@ -194,6 +197,33 @@ struct wire_ident wire_gone_ident(uint32_t domain, uint32_t port);
 bool wire_ident_says_held(const struct wire_ident *ident);
 int wire_read_held(const struct wire_ident *ident, struct wire_peer *ret);
 struct wire_ident wire_held_ident(uint32_t domain, uint32_t port);
+/*
+ * Likewise "look.DOMAIN.PORT": what went over that connection is asked for (MSG_CALL_COUNTS), and
+ * "stop.DOMAIN.PORT": the call is ended by the administrator.
+ */
+bool wire_ident_says_look(const struct wire_ident *ident);
+int wire_read_look(const struct wire_ident *ident, struct wire_peer *ret);
+struct wire_ident wire_look_ident(uint32_t domain, uint32_t port);
+bool wire_ident_says_stop(const struct wire_ident *ident);
+int wire_read_stop(const struct wire_ident *ident, struct wire_peer *ret);
+struct wire_ident wire_stop_ident(uint32_t domain, uint32_t port);
+
+/*
+ * The port that an agent says to who carries a call, once it carries it, beside the domain: what it
+ * heard of it. No data port is that low.
+ */
+enum { WIRE_SAYS_GONE = 0, WIRE_SAYS_LOOK = 1, WIRE_SAYS_STOP = 2 };
+
+/* MSG_CALL_COUNTS, and what a carrier answers to its agent, without a header. Of a VM's word. */
+struct wire_counts {
+    uint32_t domain;
+    uint32_t port;
+    uint64_t sent;     /* data bytes to the other end, stderr among them */
+    uint64_t received; /* and from there */
+    uint64_t first_us; /* from the connection to the first of them; 0: none yet */
+};
+#define WIRE_COUNTS_SIZE 32
+int wire_read_counts(struct wire_reader *r, struct wire_counts *ret);
 
 /* MSG_SERVICE_CONNECT; the ident may be cut after its NUL. WIRE_E_IDENT for a bad one. */
 struct wire_connect {
@@ -257,6 +287,8 @@ int wire_write_bare_peer(struct wire_writer *w, uint32_t domain, uint32_t port);
 int wire_write_connect(struct wire_writer *w, uint32_t domain, uint32_t port,
                        const struct wire_ident *ident);
 int wire_write_refused(struct wire_writer *w, const struct wire_ident *ident);
+int wire_write_counts(struct wire_writer *w, const struct wire_counts *c);
+int wire_write_bare_counts(struct wire_writer *w, const struct wire_counts *c);
 /*
  * A trigger for a peer of that version: TRIGGER_SERVICE4, 3 or TRIGGER_SERVICE, whatever t->type
  * says. WIRE_E_UNFIT: a source before version 4, a name too long for version 2. WIRE_E_SERVICE:

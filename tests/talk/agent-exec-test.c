@@ -243,6 +243,114 @@ static void gone_caller_that_never_served_ends_the_wait(void **state)
     expect_terminated(&world, 9, 515);
 }
 
+static uint64_t get_u64(const unsigned char *p)
+{
+    return get_u32(p) | (uint64_t)get_u32(p + 4) << 32;
+}
+
+/* The agent's answer about that connection; its first byte came within the test's time. */
+static void expect_counts(uint32_t domain, uint32_t port, uint64_t sent, uint64_t received)
+{
+    struct message m;
+
+    message_expect(world.daemon, 0x2f0, &m);
+    assert_int_equal(m.len, 32);
+    assert_int_equal(get_u32(m.body), domain);
+    assert_int_equal(get_u32(m.body + 4), port);
+    assert_int_equal(get_u64(m.body + 8), sent);
+    assert_int_equal(get_u64(m.body + 16), received);
+    if (sent || received)
+        assert_in_range(get_u64(m.body + 24), 1, 60000000);
+    else
+        assert_int_equal(get_u64(m.body + 24), 0);
+}
+
+static void looked_at_a_call_tells_its_bytes(void **state)
+{
+    int listener, fd = call_from_9(&listener);
+
+    (void)state;
+    send_word("look.9.514"); /* about no call here */
+    send_word("look.9.515x");
+    send_word("look.9");
+    send_word("look.0.515");
+    expect_nothing(world.daemon);
+    send_word("look.9.515");
+    expect_counts(9, 515, 3, 0); /* "up\n" */
+    message_send(fd, DATA_STDIN, "12345", 5);
+    for (int i = 0; i < 3; i++) { /* each is answered, with what there is by then */
+        struct message m;
+
+        send_word("look.9.515");
+        message_expect(world.daemon, 0x2f0, &m);
+        if (get_u64(m.body + 16) != 5 && i < 2)
+            usleep(100000);
+        else
+            assert_int_equal(get_u64(m.body + 16), 5);
+    }
+    message_send(fd, DATA_STDIN, "", 0);
+    expect_terminated(&world, 9, 515);
+    send_word("look.9.515"); /* over */
+    expect_nothing(world.daemon);
+    close(fd);
+    close(listener);
+}
+
+static void a_call_that_waits_for_its_caller_has_no_bytes(void **state)
+{
+    (void)state;
+    send_exec(&world, EXEC_CMDLINE, 9, 515, line("echo never"));
+    send_word("look.9.515");
+    expect_counts(9, 515, 0, 0);
+    send_word("stop.9.515");
+    expect_terminated(&world, 9, 515);
+}
+
+/* Ended, if perhaps not waited for yet by whoever is its parent now. */
+static bool has_ended(pid_t pid)
+{
+    _cleanup_(freep) char *path = format_new("/proc/%d/stat", (int)pid);
+    _cleanup_(freep) char *text = NULL;
+    size_t n;
+
+    return file_read(path, 4096, &text, &n) != 0 || strstr(text, ") Z ");
+}
+
+/* Though its program takes no notice. */
+static void a_stopped_call_ends_and_its_caller_is_told(void **state)
+{
+    int listener = vchan_serve(&world, 9, 515), fd;
+    struct message m;
+    struct outcome o;
+    uint64_t start;
+    pid_t program;
+
+    (void)state;
+    send_exec(&world, EXEC_CMDLINE, 9, 515,
+              line("trap '' TERM HUP; echo $$; while :; do sleep 0.1; done"));
+    fd = vchan_accept(listener);
+    message_expect(fd, DATA_STDOUT, &m);
+    m.body[m.len] = 0;
+    program = (pid_t)strtol((char *)m.body, NULL, 10);
+    start = clock_ms();
+    send_word("stop.9.514");
+    send_word("stop.9.515.");
+    expect_nothing(world.daemon);
+    send_word("stop.9.515");
+    call_finish(fd, &o);
+    assert_int_equal(o.code, 255);
+    assert_string_equal(o.err, "qrexec: the call is ended by the administrator\n");
+    assert_true(o.out_eof && o.err_eof);
+    expect_terminated(&world, 9, 515);
+    assert_in_range(clock_ms() - start, 0, 5000);
+    while (!has_ended(program) && clock_ms() - start < WAIT_MS)
+        usleep(10000);
+    assert_true(has_ended(program));
+    close(listener);
+    call_run(&world, EXEC_CMDLINE, 513, line("echo again"), "", &o);
+    assert_string_equal(o.out, "again\n");
+}
+
 static void call_outlives_daemon_and_is_not_reported_to_the_next(void **state)
 {
     int listener = vchan_serve(&world, 0, 513), fd;
@@ -481,6 +589,9 @@ static void fork_server_runs_in_its_session(void **state)
     assert_string_equal(o.out, "none\n");
     gone_caller_ends_the_service_as_when_it_left(state);
     gone_caller_that_never_served_ends_the_wait(state);
+    looked_at_a_call_tells_its_bytes(state);
+    a_call_that_waits_for_its_caller_has_no_bytes(state);
+    a_stopped_call_ends_and_its_caller_is_told(state);
     kill(fork_server, SIGKILL);
     fork_server = 0;
     usleep(50000);
@@ -502,6 +613,9 @@ int main(void)
         cmocka_unit_test(killed_carrier_is_reported),
         cmocka_unit_test(gone_caller_ends_the_service_as_when_it_left),
         cmocka_unit_test(gone_caller_that_never_served_ends_the_wait),
+        cmocka_unit_test(looked_at_a_call_tells_its_bytes),
+        cmocka_unit_test(a_call_that_waits_for_its_caller_has_no_bytes),
+        cmocka_unit_test(a_stopped_call_ends_and_its_caller_is_told),
         cmocka_unit_test(call_outlives_daemon_and_is_not_reported_to_the_next),
         cmocka_unit_test(call_is_reported_to_a_daemon_that_holds_its_port),
         cmocka_unit_test(call_that_ended_without_a_daemon_is_reported_when_asked_for),

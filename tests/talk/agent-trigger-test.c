@@ -314,6 +314,81 @@ static void gone_target_ends_the_call_after_its_last_words(void **state)
     close(fd);
 }
 
+static void a_looked_at_and_stopped_caller_answers_and_ends(void **state)
+{
+    struct caller c = caller_start(WORDS((char *)"work", (char *)"test.Call"));
+    char out[1024], err[1024];
+    struct message m;
+    int fd;
+
+    (void)state;
+    trigger_expect(&m, "", "work", "test.Call");
+    allow(&m, 7, 514);
+    fd = vchan_dial(&world, 7, 514);
+    message_send(fd, DATA_STDOUT, "early words", 11);
+    for (int i = 0; i < 50; i++) {
+        send_word("look.7.514");
+        message_expect(world.daemon, 0x2f0, &m);
+        assert_int_equal(m.len, 32);
+        assert_int_equal(get_u32(m.body), 7);
+        assert_int_equal(get_u32(m.body + 4), 514);
+        if (get_u32(m.body + 16) == 11)
+            break;
+        usleep(100000);
+    }
+    assert_int_equal(get_u32(m.body + 16), 11);
+    send_word("stop.7.515");
+    expect_nothing(world.daemon);
+    send_word("stop.7.514");
+    expect_terminated(&world, 7, 514);
+    assert_int_equal(caller_end(&c, out, err), 255);
+    assert_string_equal(out, "early words");
+    assert_non_null(strstr(err, "call to work: ended by the administrator"));
+    close(fd);
+}
+
+/* Programs of this VM speak on that socket, too: what was not asked for ends it, as before. */
+static void a_client_answers_as_much_as_it_is_asked(void **state)
+{
+    unsigned char bytes[40] = {0};
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        int fd = client_dial(&world);
+        struct message m;
+
+        client_trigger(fd, "work", "test.Call");
+        trigger_expect(&m, "", "work", "test.Call");
+        allow(&m, 7, 514);
+        assert_int_equal(read_full_until(fd, bytes, 8, clock_ms() + WAIT_MS), 0);
+        if (i > 0) {
+            send_word("look.7.514");
+            send_word("look.7.514"); /* not said again before it has answered */
+            assert_int_equal(read_full_until(fd, bytes, 8, clock_ms() + WAIT_MS), 0);
+            assert_int_equal(get_u32(bytes), 7);
+            assert_int_equal(get_u32(bytes + 4), 1);
+            expect_nothing(fd);
+        }
+        memset(bytes, 0, sizeof(bytes));
+        put_u32(bytes, 99); /* what it says of domain and port is not heard */
+        put_u32(bytes + 8, 1234);
+        if (i == 1) { /* in two pieces */
+            assert_int_equal(write_full(fd, bytes, 10), 0);
+            expect_nothing(world.daemon);
+            assert_int_equal(write_full(fd, bytes + 10, 22), 0);
+            message_expect(world.daemon, 0x2f0, &m);
+            assert_int_equal(get_u32(m.body), 7);
+            assert_int_equal(get_u32(m.body + 8), 1234);
+            assert_int_equal(write_full(fd, bytes, 1), 0);
+        } else { /* nothing was asked; or more than an answer */
+            assert_int_equal(write_full(fd, bytes, i ? 33 : 32), 0);
+        }
+        expect_terminated(&world, 7, 514);
+        expect_closed(fd);
+        close(fd);
+    }
+}
+
 static void gone_target_that_never_connected_ends_the_wait(void **state)
 {
     struct caller c = caller_start(WORDS((char *)"work", (char *)"test.Call"));
@@ -468,6 +543,8 @@ int main(void)
         cmocka_unit_test(answers_go_to_the_one_that_asked),
         cmocka_unit_test(unknown_ident_is_ignored),
         cmocka_unit_test(gone_target_ends_the_call_after_its_last_words),
+        cmocka_unit_test(a_looked_at_and_stopped_caller_answers_and_ends),
+        cmocka_unit_test(a_client_answers_as_much_as_it_is_asked),
         cmocka_unit_test(gone_target_that_never_connected_ends_the_wait),
         cmocka_unit_test(agent_that_dies_is_no_gone_target),
         cmocka_unit_test(socket_is_open_to_all),

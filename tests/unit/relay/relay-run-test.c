@@ -562,7 +562,7 @@ static void a_word_that_the_peers_domain_is_gone_ends_the_wait(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     c.gone_fd = pair[1];
     caller = run_end(&c, NULL);
-    assert_int_equal(write(pair[0], "12345678", 8), 8);
+    assert_int_equal(write(pair[0], "\7\0\0\0\0\0\0\0", 8), 8);
     assert_int_equal(wait_end(caller), 255);
     assert_in_range(clock_ms() - start, 0, 5000);
     close(pair[0]);

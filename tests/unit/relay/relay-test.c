@@ -640,6 +640,148 @@ static void messages_may_come_in_any_pieces(void **state)
     assert_over(0, 8);
 }
 
+/* ---- Ended by us [ext] ---- */
+
+static void a_service_that_is_cut_tells_its_caller(void **state)
+{
+    (void)state;
+    begin_service();
+    message(MSG_DATA_STDIN, "never read", 10);
+    assert_int_equal(relay_put(&r, RELAY_IN, "out", 3), 0);
+    assert_int_equal(relay_cut(&r, RELAY_E_STOPPED, 255, "why\n"), 0);
+    assert_sends(MSG_DATA_STDOUT, "out", 3); /* what was on its way */
+    assert_sends(MSG_DATA_STDERR, "why\n", 4);
+    assert_sends(MSG_DATA_STDOUT, "", 0);
+    assert_sends(MSG_DATA_STDERR, "", 0);
+    assert_false(relay_is_over(&r));
+    assert_sends(MSG_DATA_EXIT_CODE, "\xff\0\0\0", 4);
+    assert_silent();
+    assert_false(relay_wants(&r).write[RELAY_OUT] || relay_wants(&r).read[RELAY_IN]);
+    assert_over(RELAY_E_STOPPED, 255); /* the child was not waited for */
+}
+
+static void it_is_cut_once(void **state)
+{
+    uint32_t len;
+
+    (void)state;
+    begin_service();
+    assert_int_equal(relay_cut(&r, RELAY_E_TIME, 125, "time"), 0);
+    assert_int_equal(relay_cut(&r, RELAY_E_STOPPED, 255, "stop"), 0);
+    assert_sends(MSG_DATA_STDERR, "time", 4);
+    assert_sends(MSG_DATA_STDOUT, "", 0);
+    assert_sends(MSG_DATA_STDERR, "", 0);
+    assert_sends(MSG_DATA_EXIT_CODE, "\x7d\0\0\0", 4);
+    child_ends(3);
+    event(RELAY_EV_IN_EOF);
+    event(RELAY_EV_ERR_EOF);
+    assert_int_equal(sent(NULL, 0, &len), 0);
+    assert_over(RELAY_E_TIME, 255);
+}
+
+/* What a full connection has room for, though the peer reads nothing. */
+static void a_cut_fits_a_full_connection(void **state)
+{
+    static unsigned char chunk[WIRE_CHUNK];
+    char text[300];
+    uint32_t len;
+    size_t messages = 0;
+
+    (void)state;
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = 0;
+    begin_service();
+    while (relay_wants(&r).read[RELAY_IN]) {
+        assert_int_equal(relay_put(&r, RELAY_IN, chunk, sizeof(chunk)), 0);
+        messages++;
+    }
+    assert_int_equal(relay_cut(&r, RELAY_E_STOPPED, 255, text), 0);
+    for (size_t i = 0; i < messages; i++)
+        assert_int_equal(sent(NULL, 0, &len), MSG_DATA_STDOUT);
+    assert_int_equal(sent(NULL, 0, &len), MSG_DATA_STDERR);
+    assert_int_equal(len, RELAY_TEXT_MAX);
+    assert_sends(MSG_DATA_STDOUT, "", 0);
+    assert_sends(MSG_DATA_STDERR, "", 0);
+    assert_sends(MSG_DATA_EXIT_CODE, "\xff\0\0\0", 4);
+    assert_over(RELAY_E_STOPPED, 255);
+}
+
+/* Its stderr is over: a code without a word would be taken for the service's. */
+static void a_cut_that_cannot_say_why_loses_the_connection(void **state)
+{
+    struct relay_params p = service();
+
+    (void)state;
+    p.err_fd = -1;
+    begin(&p, 4);
+    assert_sends(MSG_DATA_STDERR, "", 0);
+    assert_int_equal(relay_cut(&r, RELAY_E_STOPPED, 255, "why\n"), 0);
+    assert_silent();
+    assert_over(RELAY_E_STOPPED, 255);
+}
+
+static void a_cut_after_the_code_changes_nothing(void **state)
+{
+    (void)state;
+    begin_service();
+    child_ends(3);
+    event(RELAY_EV_IN_EOF);
+    event(RELAY_EV_ERR_EOF);
+    assert_int_equal(relay_cut(&r, RELAY_E_STOPPED, 255, "why\n"), 0);
+    assert_sends(MSG_DATA_STDOUT, "", 0);
+    assert_sends(MSG_DATA_STDERR, "", 0);
+    assert_sends(MSG_DATA_EXIT_CODE, "\3\0\0\0", 4);
+    assert_over(0, 3);
+}
+
+static void a_caller_that_is_cut_writes_what_it_has(void **state)
+{
+    struct relay_params p = caller();
+
+    (void)state;
+    p.child = 1;
+    begin(&p, 4);
+    message(MSG_DATA_STDOUT, "early", 5);
+    assert_int_equal(relay_cut(&r, RELAY_E_STOPPED, 255, ""), 0);
+    assert_silent();
+    assert_false(relay_is_over(&r));
+    assert_writes(RELAY_OUT, "early");
+    assert_over(RELAY_E_STOPPED, 255);
+}
+
+static void a_cut_before_the_peer_is_there_ends_the_wait(void **state)
+{
+    struct relay_params p = service();
+
+    (void)state;
+    assert_int_equal(relay_init(&r, &p), 0);
+    assert_int_equal(relay_cut(&r, RELAY_E_STOPPED, 255, "why\n"), 0);
+    assert_silent();
+    assert_over(RELAY_E_STOPPED, 255);
+}
+
+static void data_is_counted_both_ways(void **state)
+{
+    (void)state;
+    begin_service();
+    message(MSG_DATA_STDIN, "12345", 5);
+    message(MSG_DATA_STDIN, "", 0);
+    message(MSG_DATA_STDOUT, "wrong role", 0);
+    assert_int_equal(r.received, 5);
+    assert_int_equal(relay_put(&r, RELAY_IN, "out", 3), 0);
+    assert_int_equal(relay_put(&r, RELAY_ERR, "e", 1), 0);
+    assert_int_equal(r.sent, 4);
+    event(RELAY_EV_IN_EOF);
+    assert_int_equal(r.sent, 4);
+    assert_int_equal(r.received, 5);
+    relay_deinit(&r);
+    begin_caller();
+    message(MSG_DATA_STDOUT, "123", 3);
+    message(MSG_DATA_STDERR, "4", 1);
+    assert_int_equal(r.received, 4);
+    relay_deinit(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -670,6 +812,14 @@ int main(void)
         cmocka_unit_test(settings_of_sockets_mean_nothing_to_programs),
         cmocka_unit_test(a_service_whose_caller_left_waits_for_its_child),
         cmocka_unit_test(messages_may_come_in_any_pieces),
+        cmocka_unit_test(a_service_that_is_cut_tells_its_caller),
+        cmocka_unit_test(it_is_cut_once),
+        cmocka_unit_test(a_cut_fits_a_full_connection),
+        cmocka_unit_test(a_cut_that_cannot_say_why_loses_the_connection),
+        cmocka_unit_test(a_cut_after_the_code_changes_nothing),
+        cmocka_unit_test(a_caller_that_is_cut_writes_what_it_has),
+        cmocka_unit_test(a_cut_before_the_peer_is_there_ends_the_wait),
+        cmocka_unit_test(data_is_counted_both_ways),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

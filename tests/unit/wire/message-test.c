@@ -577,6 +577,72 @@ static void a_held_port_is_said_and_understood(void **state)
     assert_int_equal(peer.port, 65535);
 }
 
+static void a_look_and_a_stop_are_said_and_understood(void **state)
+{
+    struct wire_ident look = wire_look_ident(4294967295, 65535), stop = wire_stop_ident(0, 513);
+    struct wire_peer peer = {1, 2};
+
+    (void)state;
+    assert_string_equal(wire_ident_str(&look), "look.4294967295.65535");
+    assert_string_equal(wire_ident_str(&stop), "stop.0.513");
+    assert_true(wire_ident_says_look(&look) && wire_ident_says_stop(&stop));
+    assert_false(wire_ident_says_stop(&look) || wire_ident_says_look(&stop));
+    assert_false(wire_ident_says_gone(&look) || wire_ident_says_held(&look));
+    assert_false(wire_ident_says_gone(&stop) || wire_ident_says_held(&stop));
+    assert_int_equal(wire_read_look(&stop, &peer), WIRE_E_IDENT);
+    assert_int_equal(wire_read_stop(&look, &peer), WIRE_E_IDENT);
+    assert_int_equal(peer.port, 2);
+    assert_int_equal(wire_read_look(&look, &peer), 0);
+    assert_true(peer.domain == 4294967295 && peer.port == 65535);
+    assert_int_equal(wire_read_stop(&stop, &peer), 0);
+    assert_true(peer.domain == 0 && peer.port == 513);
+    assert_int_equal(wire_ident_from("stop.0.0513", &stop), 0);
+    assert_int_equal(wire_read_stop(&stop, &peer), WIRE_E_IDENT);
+}
+
+static void counts_are_written_and_read(void **state)
+{
+    static const unsigned char want[] = {
+        0xf0, 2, 0, 0, 32, 0, 0, 0, /* header */
+        7,    0, 0, 0, 2,  2, 0, 0, /* domain 7, port 514 */
+        8,    7, 6, 5, 4,  3, 2, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0};
+    const struct wire_counts c = {7, 514, 0x0102030405060708, 1ULL << 32, 0xffffffff};
+    struct wire_counts got = {0};
+    struct msg_header h = {MSG_CALL_COUNTS, 32};
+    unsigned char data[64];
+    struct wire_writer w = wire_writer(data, sizeof(data));
+
+    (void)state;
+    assert_int_equal(wire_write_counts(&w, &c), 0);
+    assert_int_equal(w.len, sizeof(want));
+    assert_memory_equal(data, want, sizeof(want));
+    for (size_t n = 0; n < 64; n++) {
+        struct wire_reader r = wire_reader(data + 8, n);
+        int e = wire_read_counts(&r, &got);
+
+        assert_int_equal(e, n < 32 ? WIRE_E_SHORT : n > 32 ? WIRE_E_TAIL : 0);
+        if (n < 32)
+            assert_int_equal(got.sent, 0);
+        if (n == 33)
+            break;
+    }
+    assert_memory_equal(&got, &c, sizeof(c));
+    w = wire_writer(data, sizeof(want) - 1);
+    assert_int_equal(wire_write_counts(&w, &c), WIRE_E_SPACE);
+    assert_int_equal(w.len, 0);
+    for (uint32_t version = 2; version <= 4; version++) {
+        assert_int_equal(wire_check_header(WIRE_AGENT_TO_DAEMON, version, &h), 0);
+        assert_int_equal(wire_check_header(WIRE_DAEMON_TO_AGENT, version, &h), WIRE_E_TYPE);
+        assert_int_equal(wire_check_header(WIRE_CLIENT_TO_DAEMON, version, &h), WIRE_E_TYPE);
+        assert_int_equal(wire_check_header(WIRE_CALLER_TO_AGENT, version, &h), WIRE_E_TYPE);
+        assert_int_equal(wire_check_header(WIRE_DATA, version, &h), WIRE_E_TYPE);
+    }
+    h.len = 31;
+    assert_int_equal(wire_check_header(WIRE_AGENT_TO_DAEMON, 4, &h), WIRE_E_LENGTH);
+    h.len = 33;
+    assert_int_equal(wire_check_header(WIRE_AGENT_TO_DAEMON, 4, &h), WIRE_E_LENGTH);
+}
+
 static void what_only_looks_like_a_gone_domain_is_not_one(void **state)
 {
     static const char *const malformed[] = {"gone.",
@@ -651,6 +717,8 @@ int main(void)
         cmocka_unit_test(commands_too_long_or_with_a_nul_are_not_written),
         cmocka_unit_test(a_gone_domain_is_said_and_understood),
         cmocka_unit_test(a_held_port_is_said_and_understood),
+        cmocka_unit_test(a_look_and_a_stop_are_said_and_understood),
+        cmocka_unit_test(counts_are_written_and_read),
         cmocka_unit_test(what_only_looks_like_a_gone_domain_is_not_one),
     };
 
