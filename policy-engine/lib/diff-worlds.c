@@ -106,21 +106,58 @@ static enum dom0_way dom0_way(const struct search *s, const struct rule_words *w
     return strcmp(rule_text(s->policy, r->target_spelled), "@adminvm") == 0 ? BY_KEYWORD : BY_NAME;
 }
 
+static bool by_any(const struct search *s, const struct rule_words *w)
+{
+    (void)s;
+    (void)w;
+    return true;
+}
+
+static bool by_keyword(const struct search *s, const struct rule_words *w)
+{
+    return dom0_way(s, w) == BY_KEYWORD;
+}
+
+static bool by_name(const struct search *s, const struct rule_words *w)
+{
+    return dom0_way(s, w) == BY_NAME;
+}
+
+/* The first rule that leads there, to dom0 by that way. What keeps it out must come before. */
+static uint32_t first_lead(const struct rule_pair *p, size_t side, const struct shape *s,
+                           enum leading how, enum dom0_way way)
+{
+    const struct search *there = &p->diff->search[side];
+
+    if (how != LEAD_DOM0 && how != LEAD_ADMINVM)
+        return search_first_lead(there, s, how, by_any);
+    if (way == EITHER_WAY)
+        return (uint32_t)there->policy->n;
+    return search_first_lead(there, s, LEAD_DOM0, way == BY_NAME ? by_name : by_keyword);
+}
+
 /* What keeps out the one may leave the other: rule l did, and one of these denies that. */
 static int try_other_way(const struct rule_pair *p, const struct shape *base,
                          const struct need *need, size_t side, enum dom0_way kept)
 {
     struct diff *d = p->diff;
     const struct search *there = &d->search[!side];
+    enum dom0_way other = kept == BY_NAME ? BY_KEYWORD : kept == BY_KEYWORD ? BY_NAME : EITHER_WAY;
+    uint32_t first = 0;
     int r = 0;
 
+    if (d->both_offer_dom0 && !is_shown(p))
+        first = first_lead(p, !side, base, LEAD_DOM0, other);
+    if (first == POLICY_NO_RULE)
+        return -ENOMEM;
     for (size_t i = 0; !r && d->both_offer_dom0 && !is_shown(p) && i < d->n_denies[!side]; i++) {
         const struct rule_words *by = &there->words[d->denies[!side][i]];
         struct need both = *need;
         struct shape s = *base;
 
-        if ((kept && dom0_way(there, by) == kept) || !need_add(&both, by->service, by->argument) ||
-            !class_require(&s.source, by->source) || !class_require(&s.other, by->leads))
+        if (d->denies[!side][i] > first || (kept && dom0_way(there, by) == kept) ||
+            !need_add(&both, by->service, by->argument) || !class_require(&s.source, by->source) ||
+            !class_require(&s.other, by->leads))
             continue;
         diff_choose(d, &both, false);
         r = try_shape(p, &s);
@@ -142,10 +179,10 @@ static bool may_differ(const struct rule_pair *p, size_t side, const struct rule
 
 /*
  * A choice that rule number k of the one policy brings in, and rule l of the other (or none) keeps
- * out.
+ * out. first: of each way to lead to it, the first rule there; without l it is found out.
  */
 static int try_choice(const struct rule_pair *p, const struct shape *base, size_t side,
-                      uint32_t number, const struct rule_words *l)
+                      uint32_t number, const struct rule_words *l, uint32_t first[static LEADINGS])
 {
     struct search *search = &p->diff->search[side];
     const struct rule_words *k = &search->words[number];
@@ -163,6 +200,8 @@ static int try_choice(const struct rule_pair *p, const struct shape *base, size_
         s.has_other = how != LEAD_STANDARD;
         s.has_standard |= how == LEAD_STANDARD;
         s.other = (struct domain_class){.dom0 = dom0, .template = how == LEAD_DISPOSABLE};
+        if (l && l - p->diff->search[!side].words > first[how])
+            continue;
         if (!class_require(&s.source, k->source) || !lead(&s, (enum leading)how, k->leads) ||
             (l && (!class_require(&s.source, l->source) || !lead(&s, (enum leading)how, l->leads))))
             continue;
@@ -173,6 +212,57 @@ static int try_choice(const struct rule_pair *p, const struct shape *base, size_
         r = try_shape(p, &s);
         if (!r && dom0 && may_differ(p, side, k, l, &kept))
             r = try_other_way(p, &s, &need, side, kept);
+    }
+    return r;
+}
+
+/* For try_choice(): with what rule k wants, who leads there first? Whatever else is wanted. */
+static int find_first(const struct rule_pair *p, const struct shape *base, size_t side, uint32_t k,
+                      uint32_t first[static LEADINGS])
+{
+    struct search *here = &p->diff->search[side];
+    const struct rule_words *by = &here->words[k];
+    struct need need = p->need;
+
+    if (!need_add(&need, by->service, by->argument))
+        return 0;
+    diff_choose(p->diff, &need, false);
+    for (size_t how = 0; how < LEADINGS; how++) {
+        struct shape s = *base;
+        bool dom0 = how == LEAD_DOM0 || how == LEAD_ADMINVM;
+
+        s.other = (struct domain_class){.dom0 = dom0, .template = how == LEAD_DISPOSABLE};
+        first[how] = 0;
+        if (!class_require(&s.source, by->source) || !lead(&s, (enum leading)how, by->leads))
+            continue;
+        first[how] = first_lead(p, !side, &s, (enum leading)how, dom0_way(here, by));
+        if (first[how] == POLICY_NO_RULE)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* The one target of an ask, which the other policy offers too unless a rule there keeps it out. */
+static int try_kept_ending(const struct rule_pair *p, const struct shape *base, size_t side)
+{
+    struct diff *d = p->diff;
+    const struct search *there = &d->search[!side];
+    int r = 0;
+
+    for (size_t i = 0; !r && !is_shown(p) && i < d->n_denies[!side]; i++) {
+        const struct rule_words *by = &there->words[d->denies[!side][i]];
+        struct need need = p->need;
+        struct shape s = *base;
+        struct ending e;
+
+        if (!need_add(&need, by->service, by->argument) ||
+            !shape_redirect(&s, p->words[side].redirect, &e) ||
+            !class_require(&s.source, by->source) || !ending_require(&e, by->leads))
+            continue;
+        diff_choose(d, &need, false);
+        r = try_shape(p, &s);
+        if (!r && s.has_other && s.other.dom0)
+            r = try_other_way(p, &s, &need, side, dom0_way(there, by));
     }
     return r;
 }
@@ -191,14 +281,19 @@ static int try_keepers(const struct rule_pair *p, const struct shape *base, size
     const struct search *there = &d->search[!side];
     bool changed = d->changed[side][k];
     size_t n = changed ? d->n_denies[!side] : d->n_changed_denies[!side];
+    uint32_t first[LEADINGS];
     int r = 0;
 
     if (d->search[side].words[k].action == POLICY_DENY || changed != (how == BY_CHANGED))
         return 0;
     if (changed || (how == BY_ANY && !p->same))
-        r = try_choice(p, base, side, k, NULL);
-    for (size_t i = 0; how != BY_ANY && offers(p, !side) && !r && i < n && !is_shown(p); i++)
-        r = try_choice(p, base, side, k, &there->words[d->denies[!side][i]]);
+        r = try_choice(p, base, side, k, NULL, first);
+    if (how == BY_ANY || !offers(p, !side))
+        return r;
+    if (!r && n && !is_shown(p))
+        r = find_first(p, base, side, k, first);
+    for (size_t i = 0; !r && i < n && !is_shown(p); i++)
+        r = try_choice(p, base, side, k, &there->words[d->denies[!side][i]], first);
     return r;
 }
 
@@ -247,6 +342,9 @@ static int try_asking(const struct rule_pair *p, bool dom0, enum asking asking)
     if (r <= 0)
         return r;
     r = p->same ? 0 : try_endings(p, &s);
+    for (size_t side = 0; !r && side < 2; side++)
+        if (asks_for_one(p, side) && offers(p, !side))
+            r = try_kept_ending(p, &s, side);
     return r ? r : try_choices(p, &s);
 }
 

@@ -63,6 +63,33 @@ static int find_out(struct search *s, uint32_t k, enum leading how, bool dom0)
     return r;
 }
 
+uint32_t search_first_lead(const struct search *s, const struct shape *base, enum leading how,
+                           search_filter_fn *filter)
+{
+    struct shape shape = *base;
+    const struct policy_domain *source;
+    struct world w = {0};
+    uint32_t l = 0;
+    int r;
+
+    shape.asking = how == LEAD_DISPOSABLE ? ASK_TEMPLATE : ASK_DOMAIN;
+    shape.target = how == LEAD_STANDARD ? (struct domain_class){.dom0 = false} : shape.other;
+    shape.has_other = false;
+    shape.service = s->service;
+    r = world_make(&shape, &s->fresh, &w);
+    if (r || s->has_regex) {
+        if (!r)
+            world_deinit(&w);
+        return r < 0 ? POLICY_NO_RULE : (uint32_t)s->policy->n;
+    }
+    source = policy_domains_find(w.domains, w.source);
+    while (l < s->policy->n &&
+           (!filter(s, &s->words[l]) || !covers(s, &s->words[l], &w, source, how, w.target)))
+        l++;
+    world_deinit(&w);
+    return l;
+}
+
 int search_is_offered(struct search *s, uint32_t k, enum leading how)
 {
     unsigned char *known = &s->offered[k * LEADINGS + how];

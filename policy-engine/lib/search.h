@@ -101,6 +101,15 @@ bool candidate_lead(struct candidate *c, enum leading how, struct word w);
  * 0, -ENOMEM. */
 int search_is_offered(struct search *s, uint32_t k, enum leading how);
 
+/*
+ * The first rule, of those that the filter takes, that leads the shape's source to its other domain
+ * (or to its standard): what comes behind it changes nothing, in this world and in each with more
+ * properties. The number of rules where there is none or it cannot be told; POLICY_NO_RULE: memory.
+ */
+typedef bool search_filter_fn(const struct search *s, const struct rule_words *w);
+uint32_t search_first_lead(const struct search *s, const struct shape *base, enum leading how,
+                           search_filter_fn *filter);
+
 /* The candidates of one rule: in every world, or in the view at hand. */
 int search_rule_worlds(struct search *s, uint32_t rule);
 int search_rule_today(struct search *s, uint32_t rule);

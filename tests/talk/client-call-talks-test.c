@@ -54,7 +54,8 @@ static const struct talk daemons[] = {
     {"a_socket_that_nobody_serves_is_not_reached", TALK_NONE,
      WORK "daemon close\n" CLIENT("'-d'z 'work'z 'u:x'z") FAILED},
     {"socket_dir_is_where_daemons_are_sought", TALK_NONE,
-     "daemon listens /other.work\n" CLIENT("'--socket-dir=$/x'z '-d'z 'work'z 'u:x'z") FAILED},
+     "dir /x\ndaemon listens /x/qrexec.work\n" CLIENT("'--socket-dir=$/x'z '-d'z 'work'z 'u:x'z")
+         SERVES("u:x") VM "vm > STDOUT() STDERR() EXIT(7)\nvm < STDIN()\nexit 7\n"},
     {"a_domain_may_be_named_by_uuid", TALK_NONE,
      "daemon listens /run/qubes/qrexec.uuid:1-2\n" CLIENT("'-d'z 'uuid:1-2'z 'u:x'z") SERVES("u:x")
          VM "vm > STDOUT() STDERR() EXIT(0)\nvm < STDIN()\nexit 0\n"},

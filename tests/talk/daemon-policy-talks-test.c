@@ -25,13 +25,13 @@ static void add_cleaning(void)
                      c == '_' || c == '-' || c == '.';
         unsigned name = plain || c == '@' || c == ':' ? c : '_';
         unsigned service = plain || c == '@' || c == ':' || c == '+' ? c : '_';
-        _cleanup_(freep) char *part =
-            format_new("agent > TRIGGER4([b%u 's']/64 [b%u 't']/64 'S'/32 'x' b%u 'y'z)\n"
-                       "q takes policy\n"
-                       "q < 'source=email~intended_target=' b%u 't~service_and_arg=x' b%u 'y~"
-                       "requested_source=' b%u 's~~'\n"
-                       "q half\nq > 'result=deny~'\nq close\nagent < REFUSED('S'/32)\n",
-                       c, c, c, name, service, name);
+        fprintf(f,
+                "agent > TRIGGER4([b%u 's']/64 [b%u 't']/64 'S'/32 'x' b%u 'y'z)\n"
+                "q takes policy\n"
+                "q < 'source=email~intended_target=' b%u 't~service_and_arg=x' b%u 'y~"
+                "requested_source=' b%u 's~~'\n"
+                "q half\nq > 'result=deny~'\nq close\nagent < REFUSED('S'/32)\n",
+                c, c, c, name, service, name);
     }
     fclose(f);
     talk_add("each_byte_in_each_field_of_a_trigger_is_cleaned", 4, script);

@@ -593,7 +593,7 @@ static void begin(struct play *p)
 static void check_nothing_left(struct play *p)
 {
     static const char *const paths[] = {"/run/qubes/qrexec.1", "/run/qubes/qrexec.email",
-                                        "/run/qubes/qrexec.uuid:" STAGE_UUID};
+                                        ("/run/qubes/qrexec.uuid:" STAGE_UUID)};
 
     for (size_t i = 0; i < p->n_ends; i++) {
         struct end *e = &p->ends[i];
@@ -650,8 +650,8 @@ static void run_talk(void **state)
 
 void talk_add(const char *name, uint32_t agent, const char *script)
 {
-    if (n_talks == TALKS_MOST)
-        abort();
+    if (n_talks == TALKS_MOST || !*script)
+        abort(); /* a talk of no step would always pass */
     talks[n_talks] = (struct talk){name, agent, script};
     tests[n_talks] =
         (struct CMUnitTest){.name = name, .test_func = run_talk, .initial_state = &talks[n_talks]};

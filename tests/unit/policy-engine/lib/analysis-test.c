@@ -386,6 +386,16 @@ static void dom0_is_a_choice_by_its_name_and_by_the_keyword(void **state)
     assert_non_null(strstr(differences(before, after, true), "work (@type:AppVM @tag:t) -> "));
 }
 
+static void what_one_ask_offers_anyway_can_be_kept_out(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(differences("a.B * @tag:u dom0 deny\n"
+                                       "a.B * @anyvm @type:AdminVM allow\n"
+                                       "a.B * @type:AppVM @anyvm ask\n",
+                                       "a.B * @type:AppVM @anyvm ask target=@adminvm\n", true),
+                           "@tag:u"));
+}
+
 static void running_or_not_makes_a_difference(void **state)
 {
     (void)state;
@@ -414,6 +424,7 @@ int main(void)
         cmocka_unit_test(what_no_request_can_tell_apart_is_no_difference),
         cmocka_unit_test(a_choice_that_is_new_is_wider),
         cmocka_unit_test(dom0_is_a_choice_by_its_name_and_by_the_keyword),
+        cmocka_unit_test(what_one_ask_offers_anyway_can_be_kept_out),
         cmocka_unit_test(running_or_not_makes_a_difference),
     };
 
