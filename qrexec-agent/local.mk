@@ -72,6 +72,17 @@ tests_talk_agent_trigger_test_SOURCES = tests/talk/agent-trigger-test.c \
 	tests/talk/agent-peer.c tests/talk/agent-peer.h tests/unit/test.h
 tests_talk_agent_trigger_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 
+# tables of talks, one program against everybody else played by the row
+VM_TALK = tests/talk/vm-talk.c tests/talk/vm-talk.h tests/talk/vm-play.c tests/talk/vm-play.h \
+	 tests/talk/vm-world.c tests/talk/vm-world.h \
+	tests/talk/daemon-bytes.c tests/talk/daemon-bytes.h tests/talk/daemon-stage.c tests/talk/daemon-stage.h \
+	tests/unit/test.h
+VM_TALKS = tests/talk/agent-control-talks-test
+check_PROGRAMS += $(VM_TALKS)
+TESTS += $(VM_TALKS)
+tests_talk_agent_control_talks_test_SOURCES = tests/talk/agent-control-talks-test.c $(VM_TALK)
+tests_talk_agent_control_talks_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+
 SERVICE_TESTS = tests/unit/service/environment-test tests/unit/service/find-test \
 	tests/unit/service/settings-test
 check_PROGRAMS += $(SERVICE_TESTS)
