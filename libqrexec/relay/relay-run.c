@@ -87,8 +87,12 @@ int relay_prepare(void)
 
 static int step(struct driver *d, enum relay_event ev)
 {
+    bool failed = d->relay.error;
     int r = relay_step(&d->relay, ev);
 
+    if (!failed && d->relay.error == RELAY_E_VERSION)
+        log_error("the other side speaks protocol %u, this one %d to %d", d->relay.version,
+                  WIRE_VERSION_MIN, WIRE_VERSION);
     if (d->relay.wrong_role && !d->wrong_role_said) {
         d->wrong_role_said = true;
         log_warning("the other side sent %s, which is not for its role to send",
@@ -253,10 +257,18 @@ static int switch_input(struct driver *d)
     return 0;
 }
 
+static int on_signal(struct driver *d);
+
+/* A SIGUSR1 that was sent before the output ended comes first. */
 static int end_of_input(struct driver *d, enum relay_stream stream)
 {
+    int r;
+
     if (stream == RELAY_ERR)
         return step(d, RELAY_EV_ERR_EOF);
+    r = on_signal(d);
+    if (r)
+        return r;
     if (d->switching && d->fds[RELAY_OUT] >= 0)
         return switch_input(d);
     return step(d, RELAY_EV_IN_EOF);
@@ -401,6 +413,8 @@ static int pump(struct driver *d, bool *ret_more)
 
         in = out = false;
         r = missing_streams(d, w);
+        if (!r && d->relay.phase == RELAY_HELLO && w.write_peer) /* whatever the peer says */
+            r = write_peer(d, &out);
         if (!r && w.read_peer)
             r = read_peer(d, &in);
         if (!r && in)

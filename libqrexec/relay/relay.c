@@ -239,8 +239,10 @@ static int on_hello(struct relay *r, struct wire_reader *body)
 
     if (wire_read_hello(body, &version))
         return lose(r, RELAY_E_PROTOCOL);
-    if (wire_choose_version(WIRE_VERSION, version, &r->version))
+    if (wire_choose_version(WIRE_VERSION, version, &r->version)) {
+        r->version = version;
         return lose(r, RELAY_E_VERSION);
+    }
     if (r->read_first)
         e = queue_u32(r, MSG_HELLO, WIRE_VERSION);
     return e ? e : start(r);

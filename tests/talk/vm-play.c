@@ -368,10 +368,12 @@ void expect_result(struct play *p, char *rest)
     static struct outcome o;
     struct end *e = get_end(p, first_word(&rest));
     const char *code = first_word(&rest);
-    char *bar = strstr(rest, " | ");
+    char *bar = str_starts(rest, "| ") ? rest : strstr(rest, " | ");
 
-    if (bar)
+    if (bar) {
+        bar += *bar == ' ';
         *bar = 0;
+    }
     read_outcome(p, e->fd, &o);
     expect_end(p, e, false);
     check(p, o.over, "no exit code came");
@@ -382,7 +384,7 @@ void expect_result(struct play *p, char *rest)
     }
     read_bytes(p, rest);
     compare(p, o.out.data, o.out.len);
-    read_bytes(p, bar ? bar + 3 : "");
+    read_bytes(p, bar ? bar + 1 : "");
     compare(p, o.err.data, o.err.len);
 }
 
@@ -497,7 +499,7 @@ void expect_exit(struct play *p, const char *code)
     fail_line(p, "another exit code");
 }
 
-static void set_variable(char *pair)
+void set_variable(char *pair)
 {
     char *value = strchr(pair, '=');
 

@@ -64,5 +64,6 @@ void expect_over(struct play *p, const char *port);
 void expect_result(struct play *p, char *rest);
 void run_program(struct play *p, char *rest);
 void expect_exit(struct play *p, const char *code);
+void set_variable(char *pair);
 
 #endif

@@ -63,6 +63,20 @@ static bool unshare_mounts(void)
     return write_file("/proc/self/gid_map", map);
 }
 
+/* What root's own profile would print or do is nobody's business here. */
+static void no_profile(const char *home)
+{
+    static const char *const names[] = {".profile", ".bash_profile", ".bash_login",
+                                        ".bashrc",  ".zprofile",     ".zshenv"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        _cleanup_(freep) char *path = format_new("%s/%s", home, names[i]);
+
+        if (path && access(path, F_OK) == 0)
+            (void)mount("/dev/null", path, NULL, MS_BIND, NULL);
+    }
+}
+
 static bool own_run(void)
 {
     return unshare_mounts() && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
@@ -257,6 +271,8 @@ void world_open(struct world *w, enum talk_program program)
     assert_int_equal(chmod(w->dir, 0755), 0);
     make_folders(w);
     w->streams = own_run();
+    if (w->streams && geteuid() == 0)
+        no_profile(pw->pw_dir);
     w->logged = w->streams || (access(JOURNAL "/socket", F_OK) < 0 && access("/dev/log", F_OK) < 0);
     log = append_to(w, "log");
     if (w->streams)
