@@ -302,6 +302,8 @@ static int client_connect(struct socket_vchan *s, bool *ret_wait)
         return r;
     if (connect(fd, (struct sockaddr *)&s->address, sizeof(s->address)) == 0) {
         take_peer(s, take_fd(&fd));
+        if (s->control)
+            close_fd(&s->changes);
         return 0;
     }
     switch (errno) {
@@ -317,7 +319,8 @@ static int client_connect(struct socket_vchan *s, bool *ret_wait)
 
 /*
  * Who has to wait tries once more when the watch is there, so that nothing appears between them
- * unseen. The watch is not closed before the end: the kernel takes milliseconds for that.
+ * unseen. The watch is not closed before the end: the kernel takes milliseconds for that. Only a
+ * control channel lives so long that what nobody reads there would add up.
  */
 static int client_try(struct socket_vchan *s)
 {

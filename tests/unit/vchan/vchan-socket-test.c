@@ -319,6 +319,32 @@ static void who_waits_long_holds_no_watch_and_still_comes(void **state)
     vchan_free(v);
 }
 
+static size_t watches(void)
+{
+    size_t n = 0;
+
+    for (int fd = 0; fd < 64; fd++)
+        n += is_watch(fd);
+    return n;
+}
+
+static void a_control_channel_that_had_to_wait_keeps_no_watch(void **state)
+{
+    struct vchan *c, *v;
+
+    (void)state;
+    port = VCHAN_CONTROL_PORT;
+    c = client();
+    assert_int_equal(watches(), 1);
+    v = server();
+    wait_for_server(c, 10000);
+    until_connected(v);
+    assert_int_equal(watches(), 0);
+    assert_bytes_pass(c, v);
+    vchan_free(c);
+    vchan_free(v);
+}
+
 static void the_name_of_a_killed_server_is_forgotten(void **state)
 {
     pid_t pid = fork();
@@ -496,6 +522,7 @@ int main(void)
         TEST(what_a_lost_peer_sent_before_is_readable),
         TEST(a_server_may_lose_who_never_came),
         TEST(nobody_dies_where_sockets_tell),
+        TEST(a_control_channel_that_had_to_wait_keeps_no_watch),
         TEST(the_name_of_a_killed_server_is_forgotten),
         TEST(who_waits_long_holds_no_watch_and_still_comes),
         TEST(a_busy_server_does_not_stand_in_the_next_ones_way),
