@@ -159,7 +159,7 @@ static void after_many_refusals_one_is_served(void)
     left_check(&before, WAIT_MS, "refused calls");
 }
 
-static void end_waiting_carriers(void)
+void end_waiting_carriers(void)
 {
     pid_t pids[512];
     size_t n = carriers(world.vms[1].agent, pids, ARRAY_SIZE(pids));

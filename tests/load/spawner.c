@@ -125,6 +125,15 @@ static void start_late(void)
         vm_begin(&late, LATE_DOMID, "late");
 }
 
+/* Whom it is about is the header's last word: a name, or a uuid, which ends with the number. */
+static bool is_late(const char *header)
+{
+    const char *last = strrchr(header, ' ');
+    size_t n = last ? strlen(last) : 0;
+
+    return n > 4 && (str_equal(last + n - 4, "late") || str_equal(last + n - 4, "0050"));
+}
+
 static void serve_request(int fd)
 {
     char header[256];
@@ -132,8 +141,10 @@ static void serve_request(int fd)
 
     if (!read_header(fd, header, sizeof(header)))
         return;
-    if (str_starts(header, "admin.vm.Start+")) {
+    if (str_starts(header, "admin.vm.Start+") && is_late(header)) {
         serve_start(fd);
+    } else if (str_starts(header, "admin.vm.Start+")) {
+        (void)write_full(fd, "0", 2); /* it runs: its daemon may have been killed */
     } else if (str_starts(header, "internal.GetSystemInfo+")) {
         answer_info(fd);
     } else if (str_starts(header, "internal.LeaseDisposable+")) {
