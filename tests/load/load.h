@@ -42,6 +42,8 @@ extern bool full;
 
 void world_start(void);
 void world_stop(void);
+/* A call each way: what each program opens or makes with its first one is there then. */
+void warm_up(void);
 void policy_start(void);
 void daemon_start(struct vm *vm);
 void agent_start(struct vm *vm);
