@@ -67,6 +67,7 @@ static void forget_files(const struct vm *vm)
     (void)unlink(in_dir("run/qubes/qrexec.%u", vm->domid));
     (void)unlink(in_dir("run/qubes/qrexec.uuid:00000000-0000-4000-8000-%012u", vm->domid));
     (void)unlink(in_dir("run/qubes/ports.%u", vm->domid));
+    (void)unlink(in_dir("run/qubes/qrexec-calls.%u", vm->domid));
     (void)unlink(in_dir("run/vchan/vchan.%u.0.512.sock", vm->domid));
 }
 
