@@ -77,15 +77,25 @@ VM_TALK = tests/talk/vm-talk.c tests/talk/vm-talk.h tests/talk/vm-play.c tests/t
 	 tests/talk/vm-world.c tests/talk/vm-world.h \
 	tests/talk/daemon-bytes.c tests/talk/daemon-bytes.h tests/talk/daemon-stage.c tests/talk/daemon-stage.h \
 	tests/unit/test.h
-VM_TALKS = tests/talk/agent-callers-talks-test tests/talk/agent-control-talks-test tests/talk/data-service-talks-test
+VM_TALKS = tests/talk/agent-callers-talks-test tests/talk/agent-control-talks-test \
+	tests/talk/agent-services-talks-test tests/talk/client-vm-talks-test \
+	tests/talk/data-caller-talks-test tests/talk/data-service-talks-test tests/talk/fork-server-talks-test
 check_PROGRAMS += $(VM_TALKS)
 TESTS += $(VM_TALKS)
 tests_talk_agent_callers_talks_test_SOURCES = tests/talk/agent-callers-talks-test.c $(VM_TALK)
 tests_talk_agent_callers_talks_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_talk_agent_control_talks_test_SOURCES = tests/talk/agent-control-talks-test.c $(VM_TALK)
 tests_talk_agent_control_talks_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_talk_agent_services_talks_test_SOURCES = tests/talk/agent-services-talks-test.c $(VM_TALK)
+tests_talk_agent_services_talks_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_talk_client_vm_talks_test_SOURCES = tests/talk/client-vm-talks-test.c $(VM_TALK)
+tests_talk_client_vm_talks_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_talk_data_caller_talks_test_SOURCES = tests/talk/data-caller-talks-test.c $(VM_TALK)
+tests_talk_data_caller_talks_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_talk_data_service_talks_test_SOURCES = tests/talk/data-service-talks-test.c $(VM_TALK)
 tests_talk_data_service_talks_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_talk_fork_server_talks_test_SOURCES = tests/talk/fork-server-talks-test.c $(VM_TALK)
+tests_talk_fork_server_talks_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 
 SERVICE_TESTS = tests/unit/service/environment-test tests/unit/service/find-test \
 	tests/unit/service/settings-test

@@ -246,12 +246,34 @@ static const char *next_line(const char *line)
     return *line ? line + 1 : line;
 }
 
+static void steps(struct play *p, const char *line);
+
+/* The rest, until it was once as fast as that: on a busy machine not every time. */
+static void steps_quick(struct play *p, const char *line)
+{
+    unsigned long ms = strtoul(line + strlen("quick "), NULL, 10);
+
+    for (int i = 0; i < 30; i++) {
+        uint64_t start = clock_ms();
+
+        steps(p, next_line(line));
+        if (clock_ms() - start <= ms)
+            return;
+    }
+    p->line = line;
+    fail_line(p, "it was never that quick");
+}
+
 static void steps(struct play *p, const char *line)
 {
     char text[LINE_MOST];
     struct bytes all;
 
     for (; *line; line = next_line(line)) {
+        if (str_starts(line, "quick ")) {
+            steps_quick(p, line);
+            return;
+        }
         if (!str_starts(line, "cuts ")) {
             step(p, line);
             continue;
@@ -372,6 +394,11 @@ static void finish(struct play *p)
     else if (p->w->program == TALK_FORK_SERVER)
         server_serves(p);
     check_nothing_left(p);
+    if (p->w->program == TALK_CLIENT) {
+        _cleanup_(freep) char *agent = world_path(p->w, "agent");
+
+        (void)unlink(agent);
+    }
     world_clean(p->w);
     clean = true;
 }

@@ -15,6 +15,7 @@
  *   cuts BYTES           the rest of the script is played once for each beginning of BYTES, which
  *   WHO says             then says
  *   WHO drips BYTES      says them, a byte a time
+ *   quick MS             the rest of the script takes at most so long, at the best of 30 times
  *   log N TEXT           N times (or: some times) that is in a line of the log of this row
  *   journal TEXT         comes to stand in a stream of the journal
  *   file PATH BYTES, script PATH BYTES, link PATH TO, dir PATH, mode PATH OCTAL, remove PATH
