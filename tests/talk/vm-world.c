@@ -283,6 +283,8 @@ void world_open(struct world *w, enum talk_program program)
     setenv("VCHAN_SOCKET_DIR", w->dir, 1);
     set_path(w, "QREXEC_SERVICE_PATH", "services");
     set_path(w, "QUBES_RPC_CONFIG_PATH", "config");
+    setenv("SHELL", "/bin/sh", 1); /* of a session; bash would read a file of its HOME first */
+    setenv("HOME", w->dir, 1);
     setenv("VCHAN_DOMAIN", "1", 1);
     setenv("QREXEC_TRANSPORT", "socket", 1);
     setenv("QREXEC_OF_THE_AGENT", "1", 1); /* which no service may see */
