@@ -47,132 +47,6 @@ static void shell_command_gets_input_and_gives_output_and_code(void **state)
     assert_int_equal(o.code, 7);
 }
 
-static void signal_ends_command_as_128_and_number(void **state)
-{
-    struct outcome o;
-
-    (void)state;
-    call_run(&world, EXEC_CMDLINE, 513, line("kill -9 $$"), "", &o);
-    assert_int_equal(o.code, 137);
-}
-
-static void service_gets_argument_and_environment(void **state)
-{
-    struct outcome o;
-    char want[512];
-
-    (void)state;
-    service_write(
-        &world, "test.Env",
-        "#!/bin/sh\necho \"$#|$1|$QREXEC_REMOTE_DOMAIN|$QREXEC_SERVICE_FULL_NAME|"
-        "$QREXEC_SERVICE_ARGUMENT|$QREXEC_REQUESTED_TARGET_TYPE|$USER|$QREXEC_TRANSPORT\"\n",
-        0755);
-    call_run(&world, EXEC_CMDLINE, 513, line("QUBESRPC test.Env+a$b email"), "", &o);
-    assert_int_equal(format(want, sizeof(want), "1|a$b|email|test.Env+a$b|a$b||%s|\n", world.user),
-                     0);
-    assert_string_equal(o.out, want);
-    assert_int_equal(o.code, 0);
-}
-
-static void no_argument_is_no_parameter(void **state)
-{
-    struct outcome o;
-
-    (void)state;
-    service_write(&world, "test.Args", "#!/bin/sh\necho $# ${QREXEC_SERVICE_ARGUMENT-unset}\n",
-                  0755);
-    call_run(&world, EXEC_CMDLINE, 513, line("QUBESRPC test.Args+ email"), "", &o);
-    assert_string_equal(o.out, "0\n");
-    call_run(&world, EXEC_CMDLINE, 513, line("QUBESRPC test.Args email"), "", &o);
-    assert_string_equal(o.out, "0 unset\n");
-}
-
-static void particular_service_wins(void **state)
-{
-    struct outcome o;
-
-    (void)state;
-    service_write(&world, "test.Two", "#!/bin/sh\necho general\n", 0755);
-    service_write(&world, "test.Two+x", "#!/bin/sh\necho particular\n", 0755);
-    call_run(&world, EXEC_CMDLINE, 513, line("QUBESRPC test.Two+x email"), "", &o);
-    assert_string_equal(o.out, "particular\n");
-    call_run(&world, EXEC_CMDLINE, 513, line("QUBESRPC test.Two+y email"), "", &o);
-    assert_string_equal(o.out, "general\n");
-}
-
-static void codes_of_what_cannot_be_run(void **state)
-{
-    static const struct {
-        const char *line;
-        int code;
-    } cases[] = {
-        {"QUBESRPC test.Missing+ email", 127},
-        {"QUBESRPC test.Text+ email", 125},
-        {"QUBESRPC ", 125},
-        {"QUBESRPC", 125},
-        {"QUBESRPC test.Ok+", 125},
-        {"QUBESRPC test.Ok+  email", 125},
-        {"QUBESRPC test.Ok+ email name", 125},
-        {"QUBESRPC +x email", 125},
-        {"QUBESRPC test.Broken+ email", 125},
-        {"QUBESRPC test.Forced+ email", 125},
-        {"QUBESRPC test.Ok+ email name x", 0},
-    };
-    struct outcome o;
-
-    (void)state;
-    service_write(&world, "test.Text", "text", 0644);
-    service_write(&world, "test.Ok", "#!/bin/sh\n", 0755);
-    service_write(&world, "test.Broken", "#!/bin/sh\n", 0755);
-    service_write(&world, "test.Forced", "#!/bin/sh\n", 0755);
-    config_write(&world, "test.Broken", "wait-for-session = maybe\n");
-    config_write(&world, "test.Forced", "force-user = 'no-such-user'\n");
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        call_run(&world, EXEC_CMDLINE, 600, line(cases[i].line), "", &o);
-        if (o.code != cases[i].code)
-            fail_msg("%s: %d", cases[i].line, o.code);
-        assert_true(o.out_eof && o.err_eof);
-    }
-    call_run(&world, EXEC_CMDLINE, 600, "no-such-user:true", "", &o);
-    assert_int_equal(o.code, 125);
-    call_run(&world, EXEC_CMDLINE, 600, "no colon", "", &o);
-    assert_int_equal(o.code, 125);
-}
-
-static void just_exec_says_only_the_code(void **state)
-{
-    char path[512], command[600];
-    struct outcome o;
-
-    (void)state;
-    assert_int_equal(format(path, sizeof(path), "%s/made", world.dir), 0);
-    assert_int_equal(format(command, sizeof(command), "cat; echo x; touch %s", path), 0);
-    call_run(&world, JUST_EXEC, 513, line(command), NULL, &o);
-    assert_int_equal(o.code, 0);
-    assert_false(o.out_eof || o.err_eof);
-    for (int i = 0; i < 500 && access(path, F_OK) < 0; i++)
-        usleep(10000);
-    assert_int_equal(access(path, F_OK), 0);
-    call_run(&world, JUST_EXEC, 513, line("QUBESRPC test.Missing+ email"), NULL, &o);
-    assert_int_equal(o.code, 127);
-    assert_false(o.out_eof || o.err_eof);
-}
-
-static void program_has_three_descriptors_and_a_session(void **state)
-{
-    struct outcome o;
-
-    (void)state;
-    /* 3 is the directory that ls reads */
-    service_write(&world, "test.Fds",
-                  "#!/bin/sh\nls /proc/self/fd | tr '\\n' ' '\n"
-                  "[ -S /dev/fd/0 ] && [ -S /dev/fd/1 ] && [ -p /dev/fd/2 ] && echo kinds\n"
-                  "ps -o sid= -o pid= -p $$ | { read s p; [ $s = $p ] && echo session; }\n",
-                  0755);
-    call_run(&world, EXEC_CMDLINE, 513, line("QUBESRPC test.Fds+ email"), "", &o);
-    assert_string_equal(o.out, "0 1 2 3 kinds\nsession\n");
-}
-
 static void killed_carrier_is_reported(void **state)
 {
     int listener = vchan_serve(&world, 0, 513), fd;
@@ -453,36 +327,6 @@ static void the_newest_call_of_a_port_is_meant(void **state)
     expect_terminated(&world, 0, 513);
 }
 
-static void bad_messages_end_the_daemon_connection_only(void **state)
-{
-    static const struct {
-        uint32_t type;
-        size_t len;
-    } bad[] = {{0x999, 0}, {HELLO, 4}, {EXEC_CMDLINE, 8}, {REFUSED, 31}, {TERMINATED, 8}};
-    unsigned char zeroes[64] = {0};
-    struct outcome o;
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-        message_send(world.daemon, bad[i].type, zeroes, bad[i].len);
-        expect_closed(world.daemon);
-        close_fd(&world.daemon);
-        daemon_connect(&world, 4);
-    }
-    call_run(&world, EXEC_CMDLINE, 513, line("echo fine"), "", &o);
-    assert_string_equal(o.out, "fine\n");
-}
-
-static void version_below_2_is_refused(void **state)
-{
-    (void)state;
-    close_fd(&world.daemon);
-    daemon_connect(&world, 1);
-    expect_closed(world.daemon);
-    close_fd(&world.daemon);
-    daemon_connect(&world, 3);
-}
-
 static void session_is_waited_for_once(void **state)
 {
     int first = vchan_serve(&world, 0, 513), second = vchan_serve(&world, 0, 514);
@@ -519,38 +363,6 @@ static void session_is_waited_for_once(void **state)
     assert_int_equal(file_read(script, 1000, &log, &n), 0);
     assert_int_equal(format(script, sizeof(script), "%s email\n", world.user), 0);
     assert_string_equal(log, script);
-}
-
-static void socket_service_gets_descriptor_and_stream(void **state)
-{
-    char path[512];
-    int service, conn, listener = vchan_serve(&world, 0, 513), fd;
-    char got[64] = {0};
-    struct outcome o;
-
-    (void)state;
-    assert_int_equal(format(path, sizeof(path), "%s/services/test.Sock", world.dir), 0);
-    assert_int_equal(unix_listen(path, 0777, &service), 0);
-    fd_set_nonblock(service, false);
-    send_exec(&world, EXEC_CMDLINE, 0, 513, line("QUBESRPC test.Sock+x email"));
-    fd = vchan_accept(listener);
-    conn = accept(service, NULL, NULL);
-    assert_true(conn >= 0);
-    assert_int_equal(read_full_until(conn, got, 18, clock_ms() + WAIT_MS), 0);
-    assert_memory_equal(got, "test.Sock+x email", 18);
-    message_send(fd, DATA_STDIN, "ping", 4);
-    message_send(fd, DATA_STDIN, "", 0);
-    assert_int_equal(read_full_until(conn, got, 4, clock_ms() + WAIT_MS), 0);
-    assert_memory_equal(got, "ping", 4);
-    expect_closed(conn);
-    assert_int_equal(write_full(conn, "pong", 4), 0);
-    close(conn);
-    call_finish(fd, &o);
-    assert_string_equal(o.out, "pong");
-    assert_int_equal(o.code, 0);
-    expect_terminated(&world, 0, 513);
-    close(service);
-    close(listener);
 }
 
 static void fork_server_start(void)
@@ -603,13 +415,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shell_command_gets_input_and_gives_output_and_code),
-        cmocka_unit_test(signal_ends_command_as_128_and_number),
-        cmocka_unit_test(service_gets_argument_and_environment),
-        cmocka_unit_test(no_argument_is_no_parameter),
-        cmocka_unit_test(particular_service_wins),
-        cmocka_unit_test(codes_of_what_cannot_be_run),
-        cmocka_unit_test(just_exec_says_only_the_code),
-        cmocka_unit_test(program_has_three_descriptors_and_a_session),
         cmocka_unit_test(killed_carrier_is_reported),
         cmocka_unit_test(gone_caller_ends_the_service_as_when_it_left),
         cmocka_unit_test(gone_caller_that_never_served_ends_the_wait),
@@ -620,9 +425,6 @@ int main(void)
         cmocka_unit_test(call_is_reported_to_a_daemon_that_holds_its_port),
         cmocka_unit_test(call_that_ended_without_a_daemon_is_reported_when_asked_for),
         cmocka_unit_test(the_newest_call_of_a_port_is_meant),
-        cmocka_unit_test(bad_messages_end_the_daemon_connection_only),
-        cmocka_unit_test(version_below_2_is_refused),
-        cmocka_unit_test(socket_service_gets_descriptor_and_stream),
         cmocka_unit_test(session_is_waited_for_once),
         cmocka_unit_test(fork_server_runs_in_its_session),
     };

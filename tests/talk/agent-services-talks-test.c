@@ -369,6 +369,29 @@ static const struct talk servers[] = {
             "remove server.^U.sock\n"},
 };
 
+/* Whose socket it is, and whom a command may run as, depends on who we are. */
+static void add_users(void)
+{
+    if (geteuid() != 0)
+        talk_add("an_agent_that_is_not_root_runs_nothing_for_others",
+                 "call x 600 'root:true'\n" FAILS("125"));
+    else
+        talk_add("a_fork_server_of_another_user_is_not_used",
+                 OK "f poses server.^U.sock\n" CALL("QUBESRPC test.Ok+ email") RUNS
+                 "f takes f\nf end\nremove server.^U.sock\n"
+                 "log is not used\n");
+}
+
+static const struct talk options[] = {
+    {"help_is_no_failure", "start qrexec-agent qrexec-agent --help\nexit 0\nout has 'usage'\n"},
+    {"an_unknown_option_is_usage", "start qrexec-agent qrexec-agent --nothing\nexit 2\n"
+                                   "err has 'usage'\n"},
+    {"a_word_too_many_is_usage", "start qrexec-agent qrexec-agent more\nexit 2\n"},
+    {"no_name_of_its_own_is_no_crash",
+     "env VCHAN_SOCKET_DIR=/nonexistent/dir\nstart qrexec-agent\nexit 1\n"
+     "env VCHAN_SOCKET_DIR=^D\n"},
+};
+
 /* Arguments of random bytes; what goes in is the same each time. */
 static void add_random(void)
 {
@@ -404,6 +427,8 @@ int main(void)
     talk_add_all(sockets, ARRAY_SIZE(sockets));
     talk_add_all(tcp, ARRAY_SIZE(tcp));
     talk_add_all(servers, ARRAY_SIZE(servers));
+    talk_add_all(options, ARRAY_SIZE(options));
+    add_users();
     add_random();
     return talks_run(TALK_AGENT);
 }

@@ -267,17 +267,6 @@ static void answers_go_to_the_one_that_asked(void **state)
     expect_terminated(&world, 9, 521);
 }
 
-static void unknown_ident_is_ignored(void **state)
-{
-    unsigned char body[40] = {0};
-
-    (void)state;
-    memcpy(body + 8, "SOCKET5", 7);
-    message_send(world.daemon, CONNECT, body, sizeof(body));
-    message_send(world.daemon, REFUSED, body + 8, 32);
-    expect_nothing(world.daemon);
-}
-
 /* The daemon's word that a domain is gone, as a refusal with that ident. */
 static void send_word(const char *text)
 {
@@ -510,27 +499,6 @@ static void socket_is_open_to_all(void **state)
     assert_int_equal(st.st_mode & 0777, 0777);
 }
 
-static void daemon_of_3_gets_3_and_a_source_is_refused(void **state)
-{
-    struct caller c;
-    char out[1024], err[1024];
-    struct message m;
-
-    (void)state;
-    close_fd(&world.daemon);
-    daemon_connect(&world, 3);
-    close(client_dial(&world));
-    c = caller_start(WORDS((char *)"work", (char *)"test.Call+a"));
-    message_expect(world.daemon, TRIGGER3, &m);
-    assert_string_equal((char *)m.body, "work");
-    assert_string_equal((char *)m.body + 96, "test.Call+a");
-    message_send(world.daemon, REFUSED, m.body + 64, 32);
-    assert_int_equal(caller_end(&c, out, err), 126);
-    c = caller_start(WORDS((char *)"-s", (char *)"x", (char *)"work", (char *)"test.Call"));
-    assert_int_equal(caller_end(&c, out, err), 126);
-    expect_nothing(world.daemon);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -541,7 +509,6 @@ int main(void)
         cmocka_unit_test(usage_and_missing_agent),
         cmocka_unit_test(garbage_disturbs_nobody_else),
         cmocka_unit_test(answers_go_to_the_one_that_asked),
-        cmocka_unit_test(unknown_ident_is_ignored),
         cmocka_unit_test(gone_target_ends_the_call_after_its_last_words),
         cmocka_unit_test(a_looked_at_and_stopped_caller_answers_and_ends),
         cmocka_unit_test(a_client_answers_as_much_as_it_is_asked),
@@ -551,7 +518,6 @@ int main(void)
         cmocka_unit_test(daemon_gone_refuses_who_waits_and_keeps_who_talks),
         cmocka_unit_test(a_daemon_that_holds_its_port_hears_of_a_callers_end),
         cmocka_unit_test(a_held_port_is_nothing_to_who_waits),
-        cmocka_unit_test(daemon_of_3_gets_3_and_a_source_is_refused),
     };
 
     return cmocka_run_group_tests(tests, start, stop);

@@ -93,6 +93,30 @@ static const struct talk calls[] = {
              "0 'hi~'") "y takes k\ny > HELLO(4)\ny < HELLO(4)\ny > STDIN()\nresult y 0\ng end\n"},
 };
 
+static const struct talk options[] = {
+    {"help_is_no_failure",
+     "start qrexec-fork-server qrexec-fork-server --help\nexit 0\nout has 'usage'\n"},
+    {"an_unknown_option_is_usage",
+     "start qrexec-fork-server qrexec-fork-server --nothing\nexit 2\nerr has 'usage'\n"},
+    {"two_sockets_are_usage", "start qrexec-fork-server qrexec-fork-server a b\nexit 2\n"},
+    {"a_folder_that_is_not_there_is_1",
+     "start qrexec-fork-server qrexec-fork-server ^D/none/socket\nexit 1\nerr has 'none'\n"},
+    {"a_socket_that_is_served_is_left_alone",
+     "start qrexec-fork-server qrexec-fork-server ^D/server\nexit 1\nerr has 'server'\n"},
+    {"no_name_of_its_own_and_no_user_is_no_crash",
+     "env USER=\nstart qrexec-fork-server\nexit 1\nerr has 'USER'\n"},
+};
+
+/* Who is neither root nor the user, should the socket's mode ever let them in. */
+static void add_stranger(void)
+{
+    if (geteuid() == 0)
+        talk_add("a_stranger_is_not_listened_to",
+                 "mode server 666\nl listens vchan.0.1.600.sock\nf intrudes server\n"
+                 "f >? 0x200 0 600 20 'touch ^D/made'z\nf end\ngone made\nmode server 600\n"
+                 "log neither root\n");
+}
+
 /* Arguments of random bytes; what goes in is the same each time. */
 static void add_random(void)
 {
@@ -124,6 +148,8 @@ int main(void)
     add_types();
     talk_add_all(lengths, ARRAY_SIZE(lengths));
     talk_add_all(calls, ARRAY_SIZE(calls));
+    talk_add_all(options, ARRAY_SIZE(options));
+    add_stranger();
     add_random();
     return talks_run(TALK_FORK_SERVER);
 }

@@ -9,9 +9,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <termios.h>
 
 #define MOST_WORDS 32
+#define STRANGER   65534
 
 unsigned patience = WAIT_MS;
 
@@ -92,6 +94,28 @@ void listen_at(struct play *p, const char *name, const char *path)
     (void)unlink(full);
     assert_int_equal(unix_listen(full, 0777, &fd), 0);
     set_end(p, name, fd, true);
+}
+
+/* As somebody else: the kernel says who listened, and who connected. Only root can. */
+void strange_listen(struct play *p, const char *name, const char *path)
+{
+    _cleanup_(freep) char *full = world_path(p->w, path);
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(format(a.sun_path, sizeof(a.sun_path), "%s", full), 0);
+    assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0);
+    assert_int_equal(seteuid(STRANGER), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(seteuid(0), 0);
+    set_end(p, name, fd, true);
+}
+
+void strange_dial(struct play *p, const char *name, const char *path)
+{
+    assert_int_equal(seteuid(STRANGER), 0);
+    dial(p, name, path);
+    assert_int_equal(seteuid(0), 0);
 }
 
 void take_connection(struct play *p, const char *name, const char *listener)
@@ -478,6 +502,24 @@ void run_program(struct play *p, char *rest)
         close(fds[1]);
         close(fds[2]);
     }
+}
+
+/* Any program of ours, with these words alone: not even its name is added. */
+void start_program(struct play *p, char *rest)
+{
+    _cleanup_(freep) char *path = world_program(next_word(&rest));
+    char *argv[MOST_WORDS] = {NULL}, *word;
+    int fds[3], n = 0;
+    struct spawn s = {
+        .path = path, .argv = argv, .fds = fds, .n_fds = 3, .parent_death_signal = SIGKILL};
+
+    while ((word = next_word(&rest)))
+        argv[n++] = word;
+    assert_true(n < MOST_WORDS);
+    make_streams(p, "pipes", fds);
+    assert_int_equal(spawn_process(&s, &p->pid, NULL), 0);
+    for (size_t i = 0; i < 3; i++)
+        close(fds[i]);
 }
 
 void expect_exit(struct play *p, const char *code)

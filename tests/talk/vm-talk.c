@@ -132,6 +132,8 @@ static bool step_alone(struct play *p, const char *verb, char *rest)
         expect_result(p, rest);
     } else if (str_equal(verb, "run")) {
         run_program(p, rest);
+    } else if (str_equal(verb, "start")) {
+        start_program(p, rest);
     } else if (str_equal(verb, "exit")) {
         expect_exit(p, rest);
     } else if (str_equal(verb, "kill")) {
@@ -152,6 +154,10 @@ static void step_connection(struct play *p, const char *who, const char *verb, c
         take_connection(p, who, rest);
     } else if (str_equal(verb, "listens")) {
         listen_at(p, who, rest);
+    } else if (str_equal(verb, "poses")) {
+        strange_listen(p, who, rest);
+    } else if (str_equal(verb, "intrudes")) {
+        strange_dial(p, who, rest);
     } else if (str_equal(verb, "tcp")) {
         listen_tcp(p, who, rest);
     } else if (str_equal(verb, "asks")) {

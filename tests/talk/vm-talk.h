@@ -11,6 +11,7 @@
  *   WHO asks X BYTES     hears a trigger that is BYTES, but for the number in its ident, which ^X
  *                        is from now on; BYTES have the ident 'SOCKET'
  *   WHO listens PATH     WHO takes LISTENER     WHO dials PATH      (sockets by path)
+ *   WHO poses PATH, WHO intrudes PATH    listens there, dials that as another user; only root can
  *   WHO tcp HOST         listens there, ^P is the port from now on
  *   cuts BYTES           the rest of the script is played once for each beginning of BYTES, which
  *   WHO says             then says
@@ -31,6 +32,7 @@
  * With qrexec-client-vm:
  *   run WORD 'WORD' ...  with the agent's socket, which a row plays; in, out, err are its streams
  *   run sock ..., run tty ..., run bare ...    sock is for both ways; in is a terminal; no -a
+ *   start PROGRAM WORD ...   any program of ours, with these words, the first its own name
  *   exit CODE            kill SIGNAL            env NAME=VALUE
  *
  * ^U is the user, ^D the world's directory; paths are below it.

@@ -263,7 +263,6 @@ void world_clean(struct world *w)
 void world_open(struct world *w, enum talk_program program)
 {
     const struct passwd *pw = getpwuid(geteuid());
-    int log;
 
     *w = (struct world){.program = program, .dir = test_mkdir(), .log = -1};
     assert_non_null(pw);
@@ -274,12 +273,9 @@ void world_open(struct world *w, enum talk_program program)
     if (w->streams && geteuid() == 0)
         no_profile(pw->pw_dir);
     w->logged = w->streams || (access(JOURNAL "/socket", F_OK) < 0 && access("/dev/log", F_OK) < 0);
-    log = append_to(w, "log");
+    w->log = append_to(w, "log");
     if (w->streams)
         journal_start(w);
-    else
-        w->log = take_fd(&log);
-    close_fd(&log);
     setenv("VCHAN_SOCKET_DIR", w->dir, 1);
     set_path(w, "QREXEC_SERVICE_PATH", "services");
     set_path(w, "QUBES_RPC_CONFIG_PATH", "config");

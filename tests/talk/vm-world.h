@@ -24,7 +24,7 @@ struct world {
     char user[64];
     pid_t running;   /* the agent or the fork server; 0: none */
     pid_t collector; /* keeps the journal */
-    int log;         /* stderr of programs, when they log there */
+    int log;         /* the stderr of what runs */
     bool logged;     /* what they log can be seen */
     bool streams;    /* and what services write to their stderr */
 };
