@@ -162,7 +162,8 @@ static int message_write(int fd, uint32_t type, const void *body, size_t len)
     assert_true(len <= 65536);
     put_u32(m, type);
     put_u32(m + 4, (uint32_t)len);
-    memcpy(m + 8, body, len);
+    if (len)
+        memcpy(m + 8, body, len);
     return write_full(fd, m, 8 + len);
 }
 
