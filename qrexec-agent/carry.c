@@ -91,6 +91,10 @@ static int connect_caller(const struct carry *c, struct vchan **ret)
     return r;
 }
 
+static const enum relay_flow flows[] = {[SERVICE_FLOW_BOTH] = RELAY_FLOW_BOTH,
+                                        [SERVICE_FLOW_IN] = RELAY_FLOW_IN,
+                                        [SERVICE_FLOW_OUT] = RELAY_FLOW_OUT};
+
 /* What the relay does for a service that runs, or could not. */
 static void take_run(struct relay_params *p, const struct service *s, struct service_run *run)
 {
@@ -102,6 +106,10 @@ static void take_run(struct relay_params *p, const struct service *s, struct ser
     p->socket_service = run->socket;
     p->exit_on_client_eof = s->settings.exit_on_client_eof;
     p->exit_on_service_eof = s->settings.exit_on_service_eof;
+    p->max_time_s = s->settings.max_time;
+    p->max_bytes = s->settings.max_bytes;
+    p->flow = flows[s->settings.flow];
+    p->name = s->words.full_name;
 }
 
 static void start(const struct carry *c, struct relay_params *p)

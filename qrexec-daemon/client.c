@@ -151,6 +151,10 @@ static int run_dom0_for_dom0(const struct client_options *o)
     return o->no_exit_code ? 0 : r < 0 ? CLIENT_EXIT_TROUBLE : r;
 }
 
+static const enum relay_flow flows[] = {[SERVICE_FLOW_BOTH] = RELAY_FLOW_BOTH,
+                                        [SERVICE_FLOW_IN] = RELAY_FLOW_IN,
+                                        [SERVICE_FLOW_OUT] = RELAY_FLOW_OUT};
+
 /* Data of a VM's call to dom0: the caller is the vchan's server. */
 static int carry_dom0(const struct client_options *o, const struct wire_peer *peer)
 {
@@ -181,6 +185,10 @@ static int carry_dom0(const struct client_options *o, const struct wire_peer *pe
     p.socket_service = run.socket;
     p.exit_on_client_eof = run.socket && s.settings.exit_on_client_eof;
     p.exit_on_service_eof = run.socket && s.settings.exit_on_service_eof;
+    p.max_time_s = s.settings.max_time;
+    p.max_bytes = s.settings.max_bytes;
+    p.flow = flows[s.settings.flow];
+    p.name = s.words.full_name;
     p.connect_timeout_ms = DOM0_CONNECT_MS;
     r = relay_run(&p, &code);
     if (r)

@@ -493,15 +493,14 @@ static int stop(struct driver *d)
 static int over_limit(struct driver *d, int error)
 {
     const struct relay_params *p = d->p;
-    char text[RELAY_TEXT_MAX];
-    const char *name = p->name ? p->name : "?";
+    char what[64], text[RELAY_TEXT_MAX];
 
     if (error == RELAY_E_TIME)
-        snprintf(text, sizeof(text), "qrexec: service %.150s: its max-time of %u s is over\n", name,
-                 p->max_time_s);
+        snprintf(what, sizeof(what), "its max-time of %u s is over", p->max_time_s);
     else
-        snprintf(text, sizeof(text), "qrexec: service %.150s: its max-bytes of %llu are used up\n",
-                 name, (unsigned long long)p->max_bytes);
+        snprintf(what, sizeof(what), "its max-bytes of %llu are used up",
+                 (unsigned long long)p->max_bytes);
+    snprintf(text, sizeof(text), "qrexec: service %.150s: %s\n", p->name ? p->name : "?", what);
     return cut(d, error, 125, text);
 }
 

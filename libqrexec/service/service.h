@@ -38,12 +38,19 @@ enum service_kind {
     SERVICE_TCP,     /* host and port, numeric */
 };
 
+/* [ext] Which direction of data goes through. */
+enum service_flow { SERVICE_FLOW_BOTH, SERVICE_FLOW_IN /* to the service */, SERVICE_FLOW_OUT };
+
 struct service_settings {
     bool wait_for_session;
     bool skip_service_descriptor;
     bool exit_on_client_eof;
     bool exit_on_service_eof;
     char force_user[SERVICE_USER_MAX]; /* "": none */
+    /* [ext] 0: no limit */
+    uint32_t max_time;  /* s, from the service's start */
+    uint64_t max_bytes; /* of data, both directions together */
+    enum service_flow flow;
 };
 
 /* Everything that the line says; the pointers point into one copy of it, or are NULL. */

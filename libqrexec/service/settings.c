@@ -1,10 +1,10 @@
 /*
  * The settings of a service: a strict reader of a small language.
  *
- * Lines "key = value", key from column 1; '#' comments; booleans, decimal integers, strings in
- * single quotes without escapes. The first thing that is wrong fails the call: a service whose
- * settings were half understood might run as the wrong user. inih is not used, since to it an
- * indented line continues a value, and quotes and sections mean something else.
+ * Lines "key = value", key from column 1; '#' comments; booleans, decimal integers, the words in
+ * and out, strings in single quotes without escapes. The first thing that is wrong fails the call:
+ * a service whose settings were half understood might run as the wrong user. inih is not used,
+ * since to it an indented line continues a value, and quotes and sections mean something else.
  */
 #include "libqrexec/service/service.h"
 
@@ -17,13 +17,13 @@
 #define FALLBACK "/run/qubes/rpc-config:/usr/local/etc/qubes/rpc-config:/etc/qubes/rpc-config"
 #define FILE_MAX 65536
 
-enum value_kind { VALUE_BOOLEAN, VALUE_INTEGER, VALUE_STRING };
+enum value_kind { VALUE_BOOLEAN, VALUE_INTEGER, VALUE_STRING, VALUE_WORD };
 
 struct value {
     enum value_kind kind;
     bool boolean;
-    uint32_t integer;
-    const char *text; /* of a string */
+    uint64_t integer;
+    const char *text; /* of a string or word */
     size_t len;
 };
 
@@ -59,6 +59,20 @@ static const char *skip_blanks(const char *p, const char *end)
     return p;
 }
 
+/* Decimal, no leading zero; n digits, of which there are too few to overflow. */
+static bool read_integer(const char *text, size_t n, uint64_t *ret)
+{
+    uint64_t v = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        v = v * 10 + (uint64_t)(text[i] - '0');
+    }
+    *ret = v;
+    return n == 1 || text[0] != '0';
+}
+
 /* A bare word or a string at *p; *p is behind it afterwards. NULL or what is wrong. */
 static const char *read_value(const char **p, const char *end, struct value *ret)
 {
@@ -86,8 +100,12 @@ static const char *read_value(const char **p, const char *end, struct value *ret
     ret->kind = VALUE_BOOLEAN;
     if (ret->boolean || str_equal(digits, "false"))
         return NULL;
+    ret->kind = VALUE_WORD;
+    ret->text = start;
+    if (str_equal(digits, "in") || str_equal(digits, "out"))
+        return NULL;
     ret->kind = VALUE_INTEGER;
-    if (parse_u32(digits, UINT32_MAX, &ret->integer))
+    if (!read_integer(digits, ret->len, &ret->integer))
         return "the value is none of true, false, a decimal number, a 'string'";
     return NULL;
 }
@@ -133,13 +151,47 @@ static const char *set_service_eof(struct service_settings *s, const struct valu
     return set_boolean(&s->exit_on_service_eof, v);
 }
 
+static const char *set_max_time(struct service_settings *s, const struct value *v)
+{
+    if (v->kind != VALUE_INTEGER || !v->integer || v->integer > INT32_MAX)
+        return "the value must be a number of seconds, at least 1";
+    s->max_time = (uint32_t)v->integer;
+    return NULL;
+}
+
+static const char *set_max_bytes(struct service_settings *s, const struct value *v)
+{
+    if (v->kind != VALUE_INTEGER || !v->integer)
+        return "the value must be a number of bytes, at least 1";
+    s->max_bytes = v->integer;
+    return NULL;
+}
+
+static const char *set_flow(struct service_settings *s, const struct value *v)
+{
+    bool is_text = v->kind == VALUE_WORD || v->kind == VALUE_STRING;
+
+    if (is_text && v->len == 2 && memcmp(v->text, "in", 2) == 0)
+        s->flow = SERVICE_FLOW_IN;
+    else if (is_text && v->len == 3 && memcmp(v->text, "out", 3) == 0)
+        s->flow = SERVICE_FLOW_OUT;
+    else
+        return "the value must be in or out";
+    return NULL;
+}
+
 static const struct {
     const char *key;
     const char *(*set)(struct service_settings *, const struct value *);
 } known[] = {
-    {"wait-for-session", set_wait_for_session}, {"force-user", set_force_user},
-    {"skip-service-descriptor", set_skip},      {"exit-on-client-eof", set_client_eof},
+    {"wait-for-session", set_wait_for_session},
+    {"force-user", set_force_user},
+    {"skip-service-descriptor", set_skip},
+    {"exit-on-client-eof", set_client_eof},
     {"exit-on-service-eof", set_service_eof},
+    {"max-time", set_max_time},
+    {"max-bytes", set_max_bytes},
+    {"flow", set_flow},
 };
 
 static int assign(struct reader *r, const char *key, size_t len, const struct value *v)

@@ -114,6 +114,22 @@ wait_for "it" 10 begun && listed 1 && [ "$(field 4) $(field 5)" = 'dom0 work' ]
 check $? "a call of dom0 is listed"
 finish "a call of dom0"
 
+# ---- Limits of services ----
+mkdir -p "$QREXEC_ROOT/etc/qubes/rpc-config"
+# limited SETTING WORDS: dom0's my.Slow, called by email, ends with 125, and both ends say so
+limited() {
+    echo "$1" >"$QREXEC_ROOT/etc/qubes/rpc-config/my.Slow"
+    start email 'qrexec-client-vm dom0 my.Slow 2>&1'
+    over 8 && [ "$code" -eq 125 ]
+    check $? "$1: the caller of dom0's service ends with 125 (it was $code)"
+    exec 8>&-
+    grep -q "^qrexec: service my.Slow.*: its $2" "$out" && grep -q "call of email to dom0: the service's $3" "$QREXEC_ROOT/var/log/qubes/qrexec.email.log"
+    check $? "$1: both ends say so"
+}
+limited 'max-time = 1' 'max-time of 1 s is over' 'max-time is over'
+limited 'max-bytes = 3' 'max-bytes of 3 are used up' 'max-bytes are used up'
+rm "$QREXEC_ROOT/etc/qubes/rpc-config/my.Slow"
+
 # ---- What does not work ----
 qrexec-calls end "$id" >"$QREXEC_ROOT/ended" 2>&1
 [ $? -eq 1 ] && grep -q 'no such call runs' "$QREXEC_ROOT/ended"

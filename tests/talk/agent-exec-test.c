@@ -225,6 +225,63 @@ static void a_stopped_call_ends_and_its_caller_is_told(void **state)
     assert_string_equal(o.out, "again\n");
 }
 
+/* ---- Limits of a service [ext] ---- */
+
+static void a_service_over_its_time_ends_with_125_and_says_so(void **state)
+{
+    struct outcome o;
+    uint64_t start = clock_ms();
+
+    (void)state;
+    service_write(&world, "test.Long",
+                  "#!/bin/sh\ntrap '' TERM; echo up; sleep 60 & wait; sleep 60\n", 0755);
+    config_write(&world, "test.Long", "max-time = 1\n");
+    call_run(&world, EXEC_CMDLINE, 513, line("QUBESRPC test.Long+a email"), "", &o);
+    assert_int_equal(o.code, 125);
+    assert_string_equal(o.out, "up\n");
+    assert_string_equal(o.err, "qrexec: service test.Long+a: its max-time of 1 s is over\n");
+    assert_in_range(clock_ms() - start, 1000, WAIT_MS);
+    service_write(&world, "test.Long", "#!/bin/sh\nexit 3\n", 0755);
+    call_run(&world, EXEC_CMDLINE, 513, line("QUBESRPC test.Long+a email"), "", &o);
+    assert_int_equal(o.code, 3);
+    assert_string_equal(o.err, "");
+}
+
+static void a_service_over_its_bytes_ends_with_125_and_says_so(void **state)
+{
+    struct outcome o;
+
+    (void)state;
+    service_write(&world, "test.Much", "#!/bin/sh\necho 12345; cat\n", 0755);
+    config_write(&world, "test.Much", "max-bytes = 10\n");
+    call_run(&world, EXEC_CMDLINE, 513, line("QUBESRPC test.Much email"), "12", &o);
+    assert_int_equal(o.code, 0);
+    assert_string_equal(o.out, "12345\n12");
+    call_run(&world, EXEC_CMDLINE, 513, line("QUBESRPC test.Much email"), "123", &o);
+    assert_int_equal(o.code, 125);
+    assert_string_equal(o.err, "qrexec: service test.Much: its max-bytes of 10 are used up\n");
+    assert_true(str_starts("12345\n123", o.out));
+}
+
+static void a_service_may_only_take_or_only_give(void **state)
+{
+    struct outcome o;
+
+    (void)state;
+    service_write(&world, "test.Flow", "#!/bin/sh\necho given; cat >&2; exit 4\n", 0755);
+    config_write(&world, "test.Flow", "flow = in\n");
+    call_run(&world, EXEC_CMDLINE, 513, line("QUBESRPC test.Flow email"), "taken", &o);
+    assert_string_equal(o.out, "");
+    assert_string_equal(o.err, "taken");
+    assert_true(o.out_eof);
+    assert_int_equal(o.code, 4);
+    config_write(&world, "test.Flow", "flow = 'out'\n");
+    call_run(&world, EXEC_CMDLINE, 513, line("QUBESRPC test.Flow email"), "taken", &o);
+    assert_string_equal(o.out, "given\n");
+    assert_string_equal(o.err, "");
+    assert_int_equal(o.code, 4);
+}
+
 static void call_outlives_daemon_and_is_not_reported_to_the_next(void **state)
 {
     int listener = vchan_serve(&world, 0, 513), fd;
@@ -421,6 +478,9 @@ int main(void)
         cmocka_unit_test(looked_at_a_call_tells_its_bytes),
         cmocka_unit_test(a_call_that_waits_for_its_caller_has_no_bytes),
         cmocka_unit_test(a_stopped_call_ends_and_its_caller_is_told),
+        cmocka_unit_test(a_service_over_its_time_ends_with_125_and_says_so),
+        cmocka_unit_test(a_service_over_its_bytes_ends_with_125_and_says_so),
+        cmocka_unit_test(a_service_may_only_take_or_only_give),
         cmocka_unit_test(call_outlives_daemon_and_is_not_reported_to_the_next),
         cmocka_unit_test(call_is_reported_to_a_daemon_that_holds_its_port),
         cmocka_unit_test(call_that_ended_without_a_daemon_is_reported_when_asked_for),

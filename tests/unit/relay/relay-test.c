@@ -782,6 +782,97 @@ static void data_is_counted_both_ways(void **state)
     relay_deinit(&r);
 }
 
+static void bytes_over_the_limit_do_not_pass(void **state)
+{
+    struct relay_params p = service();
+
+    (void)state;
+    p.max_bytes = 10;
+    begin(&p, 4);
+    message(MSG_DATA_STDIN, "12345", 5);
+    assert_int_equal(relay_put(&r, RELAY_IN, "123", 3), 0);
+    assert_int_equal(relay_put(&r, RELAY_ERR, "12", 2), 0);
+    assert_false(r.over_bytes); /* just that many */
+    assert_sends(MSG_DATA_STDOUT, "123", 3);
+    assert_sends(MSG_DATA_STDERR, "12", 2);
+    assert_writes(RELAY_OUT, "12345");
+    message(MSG_DATA_STDIN, "", 0); /* an end is no data */
+    assert_false(r.over_bytes);
+    assert_int_equal(relay_put(&r, RELAY_IN, "x", 1), 0);
+    assert_true(r.over_bytes);
+    assert_silent();
+    relay_deinit(&r);
+    begin(&p, 4);
+    message(MSG_DATA_STDIN, "12345678901", 11); /* nor a part of it */
+    assert_true(r.over_bytes);
+    assert_false(relay_wants(&r).write[RELAY_OUT]);
+    assert_int_equal(relay_put(&r, RELAY_IN, "x", 1), 0);
+    assert_silent();
+    assert_int_equal(r.sent + r.received, 0);
+    relay_deinit(&r);
+}
+
+static void a_direction_that_does_not_flow_is_thrown_away(void **state)
+{
+    struct relay_params p = service();
+
+    (void)state;
+    p.flow = RELAY_FLOW_IN;
+    begin(&p, 4);
+    message(MSG_DATA_STDIN, "in", 2);
+    assert_writes(RELAY_OUT, "in");
+    assert_true(relay_wants(&r).read[RELAY_IN]); /* read, so that the service goes on */
+    assert_int_equal(relay_put(&r, RELAY_IN, "out", 3), 0);
+    assert_silent();
+    assert_int_equal(relay_put(&r, RELAY_ERR, "err", 3), 0);
+    assert_sends(MSG_DATA_STDERR, "err", 3);
+    event(RELAY_EV_IN_EOF);
+    assert_sends(MSG_DATA_STDOUT, "", 0);
+    event(RELAY_EV_ERR_EOF);
+    assert_sends(MSG_DATA_STDERR, "", 0);
+    child_ends(7);
+    assert_sends(MSG_DATA_EXIT_CODE, "\7\0\0\0", 4);
+    assert_over(0, 7);
+    p.flow = RELAY_FLOW_OUT;
+    begin(&p, 4);
+    message(MSG_DATA_STDIN, "in", 2);
+    assert_false(relay_wants(&r).write[RELAY_OUT]);
+    assert_int_equal(r.streams[RELAY_OUT], RELAY_OPEN);
+    message(MSG_DATA_STDIN, "", 0); /* its end goes through */
+    assert_int_equal(r.streams[RELAY_OUT], RELAY_CLOSED);
+    assert_int_equal(relay_put(&r, RELAY_IN, "out", 3), 0);
+    assert_sends(MSG_DATA_STDOUT, "out", 3);
+    assert_int_equal(r.received, 0);
+    relay_deinit(&r);
+}
+
+/* A socket service with a limit says its stderr's end late, so that a text can still come. */
+static void a_socket_service_with_a_limit_can_say_why(void **state)
+{
+    struct relay_params p = service();
+
+    (void)state;
+    p.child = 0;
+    p.err_fd = -1;
+    p.socket_service = true;
+    p.max_time_s = 5;
+    begin(&p, 4);
+    assert_silent();
+    assert_int_equal(relay_cut(&r, RELAY_E_TIME, 125, "why\n"), 0);
+    assert_sends(MSG_DATA_STDERR, "why\n", 4);
+    assert_sends(MSG_DATA_STDOUT, "", 0);
+    assert_sends(MSG_DATA_STDERR, "", 0);
+    assert_sends(MSG_DATA_EXIT_CODE, "\x7d\0\0\0", 4);
+    assert_over(RELAY_E_TIME, 255);
+    begin(&p, 4); /* and one that ends in time ends as ever */
+    message(MSG_DATA_STDIN, "", 0);
+    event(RELAY_EV_IN_EOF);
+    assert_sends(MSG_DATA_STDOUT, "", 0);
+    assert_sends(MSG_DATA_STDERR, "", 0);
+    assert_sends(MSG_DATA_EXIT_CODE, "\0\0\0\0", 4);
+    assert_over(0, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -820,6 +911,9 @@ int main(void)
         cmocka_unit_test(a_caller_that_is_cut_writes_what_it_has),
         cmocka_unit_test(a_cut_before_the_peer_is_there_ends_the_wait),
         cmocka_unit_test(data_is_counted_both_ways),
+        cmocka_unit_test(bytes_over_the_limit_do_not_pass),
+        cmocka_unit_test(a_direction_that_does_not_flow_is_thrown_away),
+        cmocka_unit_test(a_socket_service_with_a_limit_can_say_why),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,6 +46,28 @@ static void session_takes_0_and_1(void **state)
     assert_false(s.wait_for_session);
 }
 
+static void limits_are_read(void **state)
+{
+    struct service_settings s = {0};
+    char why[SERVICE_TEXT_MAX];
+
+    (void)state;
+    assert_int_equal(
+        parse("max-time = 2147483647\nmax-bytes = 999999999999999\nflow = in # c\n", &s, why), 0);
+    assert_int_equal(s.max_time, INT32_MAX);
+    assert_int_equal(s.max_bytes, 999999999999999);
+    assert_int_equal(s.flow, SERVICE_FLOW_IN);
+    assert_int_equal(parse("max-time = 1\nmax-bytes = 1\nflow = out", &s, why), 0);
+    assert_int_equal(s.max_time, 1);
+    assert_int_equal(s.max_bytes, 1);
+    assert_int_equal(s.flow, SERVICE_FLOW_OUT);
+    assert_int_equal(parse("flow='in'\n", &s, why), 0);
+    assert_int_equal(s.flow, SERVICE_FLOW_IN);
+    assert_int_equal(parse("flow = 'out'\n", &s, why), 0);
+    assert_int_equal(s.flow, SERVICE_FLOW_OUT);
+    assert_int_equal(s.max_time + s.max_bytes, 0);
+}
+
 static void unknown_key_is_ignored(void **state)
 {
     struct service_settings s = {0};
@@ -84,6 +106,27 @@ static void wrong_lines_fail_with_file_and_line(void **state)
         "force-user = 'x'\nexit-on-client-eof = true",
         "exit-on-service-eof = true\nforce-user = 'x'",
         "wait-for-session = true \r ",
+        "max-time = 0",
+        "max-time = 2147483648",
+        "max-time = true",
+        "max-time = '5'",
+        "max-time = 05",
+        "max-time = 5s",
+        "max-time = in",
+        "max-bytes = 0",
+        "max-bytes = 1000000000000000",
+        "max-bytes = -1",
+        "max-bytes = 10K",
+        "flow = both",
+        "flow = 'both'",
+        "flow = ''",
+        "flow = true",
+        "flow = 1",
+        "flow = In",
+        "flow = in\nflow = out",
+        "force-user = in",
+        "wait-for-session = out",
+        "wait-for-session = 4294967297",
     };
 
     (void)state;
@@ -132,6 +175,7 @@ int main(void)
         cmocka_unit_test(all_keys_are_read),
         cmocka_unit_test(user_is_in_single_quotes),
         cmocka_unit_test(session_takes_0_and_1),
+        cmocka_unit_test(limits_are_read),
         cmocka_unit_test(unknown_key_is_ignored),
         cmocka_unit_test(wrong_lines_fail_with_file_and_line),
         cmocka_unit_test(nul_fails),
