@@ -27,13 +27,14 @@ static bool has_connection(const struct running_call *c)
     return c->machine.answered && c->port && c->machine.state >= CALL_RUNNING;
 }
 
-static void ask_all(struct daemon *d)
+/* but: has just answered, or NULL. */
+static void ask_all(struct daemon *d, const struct call_counts *but)
 {
     for (struct running_call *c = d->calls; c; c = c->next)
-        if (has_connection(c) && !ask(d, &c->counts, c->domain, c->port))
+        if (has_connection(c) && &c->counts != but && !ask(d, &c->counts, c->domain, c->port))
             return;
     for (struct carried *c = d->carried; c; c = c->next)
-        if (!ask(d, &c->counts, c->domain, c->port))
+        if (&c->counts != but && !ask(d, &c->counts, c->domain, c->port))
             return;
 }
 
@@ -63,7 +64,7 @@ bool see_look(struct daemon *d)
     if (d->see.agent == SEE_AGENT_MUTE || !d->control.version)
         return false;
     forget_all(d);
-    ask_all(d);
+    ask_all(d, NULL);
     if (!d->see.n_asked)
         return false;
     d->see.look.fn = on_look_timer;
@@ -100,25 +101,23 @@ static struct call_counts *find(struct daemon *d, uint32_t domain, uint32_t port
     return NULL;
 }
 
-/* One that is late, or was not asked for, says nothing. */
+/*
+ * One that is late, or was not asked for, says nothing, but that the agent knows the question: it
+ * was only slow.
+ */
 void see_take_counts(struct daemon *d, const struct wire_counts *said)
 {
     struct call_counts *counts = d->see.look.set ? find(d, said->domain, said->port) : NULL;
+    bool first = d->see.agent != SEE_AGENT_ANSWERS;
 
+    d->see.agent = SEE_AGENT_ANSWERS;
     if (!counts)
         return;
     *counts = (struct call_counts){
         .known = true, .sent = said->sent, .received = said->received, .first_us = said->first_us};
     d->see.n_asked--;
-    if (d->see.agent != SEE_AGENT_ANSWERS) {
-        d->see.agent = SEE_AGENT_ANSWERS;
-        for (struct running_call *c = d->calls; c; c = c->next)
-            if (has_connection(c) && !c->counts.known)
-                (void)ask(d, &c->counts, c->domain, c->port);
-        for (struct carried *c = d->carried; c; c = c->next)
-            if (!c->counts.known)
-                (void)ask(d, &c->counts, c->domain, c->port);
-    }
+    if (first)
+        ask_all(d, counts);
     settle(d);
 }
 

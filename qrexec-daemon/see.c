@@ -15,8 +15,9 @@
 
 #define VIEWERS_MOST 32
 #define REQUEST_MAX  128
-#define ANSWER_MAX   (4U << 20)
-#define SILENT_MS    10000 /* for the request */
+#define ANSWER_MAX   (16U << 20)  /* of a list */
+#define WATCH_MAX    (256U << 10) /* that may wait for one who watches */
+#define SILENT_MS    10000        /* for the request */
 #define AGAIN_MS     200
 #define END_DOM0_MS  150 /* for the VM's end alone */
 #define END_MS       550 /* more, then a call has not ended by itself */
@@ -28,6 +29,7 @@ struct viewer {
     struct timer timer;
     struct buf in, out;
     bool asked, listing, watching;
+    bool slow; /* nothing more is said */
     bool dom0_told;
     char ending[CALL_ID_SIZE];
 };
@@ -56,11 +58,30 @@ static void say(struct viewer *v)
     watch_set(&v->watch, v->watch.fd, POLLIN | POLLOUT);
 }
 
+/* It does not read. Dropped with the next turn: never from inside what tells it. */
+static void give_up(struct viewer *v)
+{
+    v->slow = true;
+    v->ending[0] = 0;
+    timer_set(&v->timer, 0);
+}
+
 static void append(struct viewer *v, const struct buf *line)
 {
-    if (buf_append(&v->out, buf_data(line), buf_len(line)) || buf_append(&v->out, "\n", 1))
-        v->out.limit = 0; /* too slow: dropped with the next turn */
+    if (v->slow)
+        return;
+    if (buf_append(&v->out, buf_data(line), buf_len(line)) || buf_append(&v->out, "\n", 1)) {
+        give_up(v);
+        return;
+    }
     say(v);
+}
+
+static void append_event(struct viewer *v, const struct buf *line)
+{
+    if (buf_len(&v->out) > WATCH_MAX)
+        give_up(v);
+    append(v, line);
 }
 
 static void answer(struct viewer *v, const char *text)
@@ -190,10 +211,10 @@ static int read_request(struct viewer *v)
 static void on_viewer(struct watch *w, short revents)
 {
     struct viewer *v = container_of(w, struct viewer, watch);
-    int r = v->out.limit ? 0 : -ENOBUFS;
+    int r = 0;
     ssize_t n;
 
-    if (!r && revents & POLLIN)
+    if (revents & POLLIN)
         r = read_request(v);
     while (!r && buf_len(&v->out)) {
         n = buf_write_fd(&v->out, w->fd);
@@ -263,7 +284,7 @@ void see_running_changed(const struct running_call *c, const char *how)
         if (v->watching && !v->listing && !buf_len(&line))
             (void)see_line_running(&line, how ? "end" : "call", c, how);
         if (v->watching && !v->listing)
-            append(v, &line);
+            append_event(v, &line);
         if (how)
             tell_end(v, c->id);
     }
@@ -278,7 +299,7 @@ void see_carried_changed(const struct daemon *d, const struct carried *c, const 
         if (v->watching && !v->listing && !buf_len(&line))
             (void)see_line_carried(&line, how ? "end" : "call", c, how);
         if (v->watching && !v->listing)
-            append(v, &line);
+            append_event(v, &line);
         if (how)
             tell_end(v, c->id);
     }

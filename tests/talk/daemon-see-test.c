@@ -216,6 +216,33 @@ static void another_agent_is_asked_once(void **state)
     stage_end(&s);
 }
 
+/* A slow one is found out by its answer, though that comes too late for who had asked. */
+static void a_slow_agent_is_asked_again(void **state)
+{
+    struct stage s;
+    int a, fd;
+
+    (void)state;
+    stage_begin(&s, 4);
+    a = caller(&s, "web-x.1", 3, 514);
+    fd = viewer(&s, "list");
+    expect_word(s.agent, "look.3.514");
+    expect_parts(fd, PARTS("\tid=web-x.1\t"));
+    expect_line(fd, "\n");
+    close(fd);
+    send_counts(s.agent, 3, 514, 5, 5);
+    send_trigger(s.agent, "", "online", "SOCKET1", "test.Echo"); /* read after that */
+    policy_answers(&s, "source=email\n", "result=deny\n");
+    expect_refused(s.agent, "SOCKET1");
+    fd = viewer(&s, "list");
+    expect_word(s.agent, "look.3.514");
+    send_counts(s.agent, 3, 514, 7, 5);
+    expect_parts(fd, PARTS("\tid=web-x.1\t", "\tsent=7\t"));
+    close(fd);
+    close(a);
+    stage_end(&s);
+}
+
 /* A call that ends meanwhile is not waited for; and what comes unasked says nothing. */
 static void a_vms_word_is_taken_when_it_was_asked(void **state)
 {
@@ -284,6 +311,37 @@ static void who_watches_is_told_of_each_change(void **state)
     expect_silence(fd);
     close(peer);
     close(target);
+    close(fd);
+    stage_end(&s);
+}
+
+/* It is let go, and what it did not read is not kept. */
+static void who_watches_and_does_not_read_is_dropped(void **state)
+{
+    char line[70000];
+    struct stage s;
+    int fd, n = 0;
+
+    (void)state;
+    stage_begin(&s, 4);
+    fd = viewer(&s, "watch");
+    for (; n < 3000; n++) {
+        send_trigger(s.agent, "", "online", "SOCKET1", "test.Echo+a");
+        policy_answers(&s, "source=email\n", "result=deny\n");
+        expect_refused(s.agent, "SOCKET1");
+    }
+    for (size_t all = 0;;) {
+        ssize_t got = read(fd, line, sizeof(line));
+
+        assert_true(got >= 0);
+        all += (size_t)got;
+        assert_in_range(all, 0, 1 << 20); /* of about 1.8 MB */
+        if (!got)
+            break;
+    }
+    close(fd);
+    fd = viewer(&s, "list");
+    expect_line(fd, "\n");
     close(fd);
     stage_end(&s);
 }
@@ -469,9 +527,11 @@ int main(void)
         cmocka_unit_test(a_call_that_waits_is_listed_with_its_state),
         cmocka_unit_test(an_agent_of_ours_tells_the_bytes),
         cmocka_unit_test(another_agent_is_asked_once),
+        cmocka_unit_test(a_slow_agent_is_asked_again),
         cmocka_unit_test(a_vms_word_is_taken_when_it_was_asked),
         cmocka_unit_test(counts_of_another_length_end_the_agents_connection),
         cmocka_unit_test(who_watches_is_told_of_each_change),
+        cmocka_unit_test(who_watches_and_does_not_read_is_dropped),
         cmocka_unit_test(a_call_that_waits_is_refused),
         cmocka_unit_test(an_agent_of_ours_ends_a_call),
         cmocka_unit_test(what_another_agent_does_not_end_is_said),
