@@ -79,14 +79,6 @@ static int read_answer(int agent, struct wire_peer *ret)
     return e ? e : wire_read_peer(&r, ret);
 }
 
-static bool is_stream_socket(int fd)
-{
-    int type = 0;
-    socklen_t n = sizeof(type);
-
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type == SOCK_STREAM;
-}
-
 /*
  * environ with the numbers of the saved descriptors, and of the process to send SIGUSR1 to. The
  * list is the caller's, its words are not.
@@ -204,7 +196,7 @@ static int call(const struct client_vm_options *o)
     struct wire_peer peer;
     int r;
 
-    if (o->stdin_socket && !is_stream_socket(STDIN_FILENO)) {
+    if (o->stdin_socket && !fd_is_stream_socket(STDIN_FILENO)) {
         log_error("--use-stdin-socket: stdin is no stream socket");
         return EXIT_USAGE;
     }

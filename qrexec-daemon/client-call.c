@@ -10,7 +10,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/socket.h>
 
 uint64_t client_deadline(const struct client_options *o)
 {
@@ -24,14 +23,6 @@ static int finish(const struct client_options *o, int r, int code)
         return r == RELAY_E_CONNECT || r == RELAY_E_GONE_EARLY ? CLIENT_EXIT_TROUBLE : code;
     }
     return o->no_exit_code ? 0 : code;
-}
-
-static bool is_stream_socket(int fd)
-{
-    int type = 0;
-    socklen_t n = sizeof(type);
-
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type == SOCK_STREAM;
 }
 
 int client_own_streams(const struct client_options *o, void *user, struct relay_params *p)
@@ -105,7 +96,7 @@ int client_main(int argc, char **argv, int (*run)(const struct client_options *o
     r = client_options_read(argc, argv, &o);
     if (r >= 0)
         return r;
-    if (o.stdin_socket && !is_stream_socket(STDIN_FILENO)) {
+    if (o.stdin_socket && !fd_is_stream_socket(STDIN_FILENO)) {
         log_error("--use-stdin-socket: stdin is no stream socket");
         return CLIENT_EXIT_USAGE;
     }

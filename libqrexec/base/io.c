@@ -61,6 +61,14 @@ int fd_set_cloexec(int fd, bool on)
     return fd_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on);
 }
 
+bool fd_is_stream_socket(int fd)
+{
+    int type = 0;
+    socklen_t n = sizeof(type);
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type == SOCK_STREAM;
+}
+
 int fd_open_standard(void)
 {
     int fd;

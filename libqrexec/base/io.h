@@ -18,6 +18,7 @@ int deadline_left(uint64_t deadline);
 
 int fd_set_nonblock(int fd, bool on);
 int fd_set_cloexec(int fd, bool on);
+bool fd_is_stream_socket(int fd);
 /* Makes sure that 0, 1 and 2 are open (/dev/null where not), so that no socket lands there. */
 int fd_open_standard(void);
 

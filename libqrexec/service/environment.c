@@ -79,6 +79,14 @@ const char *environment_get(const struct environment *e, const char *name)
     return i < e->n ? e->list[i] + strlen(name) + 1 : NULL;
 }
 
+void environment_set_user(struct environment *e, const struct passwd *pw)
+{
+    environment_set(e, "HOME", pw->pw_dir);
+    environment_set(e, "SHELL", *pw->pw_shell ? pw->pw_shell : "/bin/sh");
+    environment_set(e, "USER", pw->pw_name);
+    environment_set(e, "LOGNAME", pw->pw_name);
+}
+
 static bool stays(const char *pair)
 {
     static const char *const ours[] = {"NOTIFY_SOCKET=",  "LISTEN_PID=",   "LISTEN_FDS=",

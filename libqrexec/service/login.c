@@ -55,14 +55,6 @@ static void set_transport(struct environment *e)
             environment_set(e, names[i], getenv(names[i]));
 }
 
-static void set_user(struct environment *e, const struct passwd *pw)
-{
-    environment_set(e, "HOME", pw->pw_dir);
-    environment_set(e, "SHELL", *pw->pw_shell ? pw->pw_shell : "/bin/sh");
-    environment_set(e, "USER", pw->pw_name);
-    environment_set(e, "LOGNAME", pw->pw_name);
-}
-
 /* ---- PAM ---- */
 
 static bool pam_is_set_up(void)
@@ -275,7 +267,7 @@ int login_open(const char *user, struct login **ret, char reterr[static SERVICE_
     if (l->pam)
         pam_environment(l->pam, &l->base);
     set_transport(&l->base);
-    set_user(&l->base, &l->pw);
+    environment_set_user(&l->base, &l->pw);
     *ret = l;
     return 0;
 }

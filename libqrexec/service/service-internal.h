@@ -17,6 +17,8 @@ void environment_deinit(struct environment *e);
 void environment_set(struct environment *e, const char *name, const char *value);
 /* A whole "NAME=VALUE". */
 void environment_put(struct environment *e, const char *pair);
+/* HOME, SHELL, USER, LOGNAME. */
+void environment_set_user(struct environment *e, const struct passwd *pw);
 const char *environment_get(const struct environment *e, const char *name);
 
 /*

@@ -84,14 +84,6 @@ static _Noreturn void become_program(const struct session_exec *x, bool login,
     session_fail("nothing to run");
 }
 
-static void set_login(struct environment *e, const struct passwd *pw)
-{
-    environment_set(e, "HOME", pw->pw_dir);
-    environment_set(e, "SHELL", *pw->pw_shell ? pw->pw_shell : "/bin/sh");
-    environment_set(e, "USER", pw->pw_name);
-    environment_set(e, "LOGNAME", pw->pw_name);
-}
-
 _Noreturn void session_run(const struct session_exec *x)
 {
     const struct service_users *users = x->how->users;
@@ -104,7 +96,7 @@ _Noreturn void session_run(const struct session_exec *x)
         for (char **p = environ; p && *p; p++)
             environment_put(&base, *p);
         if (x->service->place == SERVICE_PLACE_VM)
-            set_login(&base, x->pw);
+            environment_set_user(&base, x->pw);
     }
     become_program(x, by_login, &base);
 }
