@@ -163,22 +163,30 @@ int relay_put(struct relay *r, enum relay_stream stream, const void *data, size_
     return queue_message(r, data_type(r, stream), data, n);
 }
 
+static int finish(struct relay *r, enum relay_stream stream)
+{
+    if (r->streams[stream] == RELAY_CLOSED)
+        return 0;
+    r->streams[stream] = RELAY_CLOSED;
+    return queue_message(r, data_type(r, stream), NULL, 0);
+}
+
 static int act(struct relay *r, enum relay_stream stream, enum action action)
 {
     enum relay_stream_state *state = &r->streams[stream];
 
     if (action == KEEP || *state == RELAY_CLOSED)
         return 0;
-    if (action == DRAIN) {
+    /* a limited service's stderr ends with the call: a limit may still have to be told */
+    if (action == DRAIN || (action == FINISH && stream == RELAY_ERR && r->limited)) {
         *state = RELAY_ENDING;
         return 0;
     }
+    if (action == FINISH)
+        return finish(r, stream);
     *state = RELAY_CLOSED;
-    if (action == DROP) {
-        buf_consume(&r->queues[stream], buf_len(&r->queues[stream]));
-        return 0;
-    }
-    return queue_message(r, data_type(r, stream), NULL, 0);
+    buf_consume(&r->queues[stream], buf_len(&r->queues[stream]));
+    return 0;
 }
 
 static int act_all(struct relay *r, enum relay_event ev)
@@ -383,10 +391,15 @@ static int settle_service(struct relay *r)
         e = act(r, RELAY_OUT, DROP);
     if (!e && !r->has_err && s[RELAY_IN] == RELAY_CLOSED)
         e = act(r, RELAY_ERR, FINISH);
-    if (e || r->exit_done || s[RELAY_IN] != RELAY_CLOSED || s[RELAY_ERR] != RELAY_CLOSED)
+    if (e || r->exit_done || s[RELAY_IN] != RELAY_CLOSED || s[RELAY_ERR] == RELAY_OPEN)
         return e;
     if (!r->just_exec && (r->child_running || (r->socket_service && s[RELAY_OUT] != RELAY_CLOSED)))
         return 0;
+    if (r->over_bytes) /* relay_cut() says how it ends */
+        return 0;
+    e = finish(r, RELAY_ERR);
+    if (e)
+        return e;
     r->exit_done = true;
     r->exit_code = (uint32_t)(r->start_failed ? r->start_failed : r->child_code);
     if (r->just_exec)
@@ -398,7 +411,7 @@ static int settle_service(struct relay *r)
 /* What follows from the state, whatever event led to it. */
 static int settle(struct relay *r)
 {
-    for (size_t i = 0; i < RELAY_STREAMS; i++)
+    for (size_t i = RELAY_OUT; i <= RELAY_ERROUT; i++)
         if (r->streams[i] == RELAY_ENDING && !buf_len(&r->queues[i]))
             r->streams[i] = RELAY_CLOSED;
     if (r->phase != RELAY_RUNNING)
@@ -448,9 +461,9 @@ static int tell_peer_of_cut(struct relay *r, int code, const char *text)
     int e = queue_message(r, MSG_DATA_STDERR, text, size_min(strlen(text), RELAY_TEXT_MAX));
 
     if (!e)
-        e = act(r, RELAY_IN, FINISH);
+        e = finish(r, RELAY_IN);
     if (!e)
-        e = act(r, RELAY_ERR, FINISH);
+        e = finish(r, RELAY_ERR);
     if (e)
         return e;
     act(r, RELAY_OUT, DROP);

@@ -873,6 +873,31 @@ static void a_socket_service_with_a_limit_can_say_why(void **state)
     assert_over(0, 0);
 }
 
+/* However it ends in the same moment: no code of its own, and the text has a stream to go to. */
+static void a_service_over_its_bytes_that_ends_is_still_cut(void **state)
+{
+    struct relay_params p = service();
+
+    (void)state;
+    p.max_bytes = 3;
+    for (int own_stderr = 0; own_stderr <= 1; own_stderr++) {
+        p.err_fd = own_stderr ? service().err_fd : -1;
+        begin(&p, 4);
+        assert_int_equal(relay_put(&r, RELAY_IN, "1234", 4), 0);
+        event(RELAY_EV_IN_EOF);
+        event(RELAY_EV_ERR_EOF);
+        child_ends(0);
+        assert_sends(MSG_DATA_STDOUT, "", 0);
+        assert_silent();
+        assert_false(relay_is_over(&r));
+        assert_int_equal(relay_cut(&r, RELAY_E_BYTES, 125, "why\n"), 0);
+        assert_sends(MSG_DATA_STDERR, "why\n", 4);
+        assert_sends(MSG_DATA_STDERR, "", 0);
+        assert_sends(MSG_DATA_EXIT_CODE, "\x7d\0\0\0", 4);
+        assert_over(RELAY_E_BYTES, 255);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -914,6 +939,7 @@ int main(void)
         cmocka_unit_test(bytes_over_the_limit_do_not_pass),
         cmocka_unit_test(a_direction_that_does_not_flow_is_thrown_away),
         cmocka_unit_test(a_socket_service_with_a_limit_can_say_why),
+        cmocka_unit_test(a_service_over_its_bytes_that_ends_is_still_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
