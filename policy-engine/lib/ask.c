@@ -3,14 +3,16 @@
  * (deny) taking them away; of two rules that speak of the same target the lower one counts.
  *
  * So it is enough to know for each token, and through its tokens for each domain and each domain's
- * @dispvm: form, the lowest rule that names it; order of looking does not matter.
+ * @dispvm: form, the lowest rule that names it; order of looking does not matter. There are more
+ * rules than tokens: it is the tokens that are looked up in the other's names, once.
  */
 #include "policy-engine/lib/decide.h"
 #include "policy-engine/lib/never.h"
 
 /* Numbers of rules; NAME_NONE: none. */
 struct offers {
-    uint32_t *by_token; /* of each of the view's names */
+    uint32_t *by_token; /* of each of the policy's names */
+    uint32_t *by_name;  /* and then of each of the view's */
     uint32_t any, anyvm, dispvm, adminvm;
 };
 
@@ -22,8 +24,7 @@ static void lower(uint32_t *to, uint32_t rule)
 
 static void offer_rule(const struct match *m, struct offers *o, const struct rule *r)
 {
-    const struct names *names = &m->policy->names;
-    uint32_t token = r->redirect == NAME_NONE ? r->target_spelled : r->redirect, name;
+    uint32_t token = r->redirect == NAME_NONE ? r->target_spelled : r->redirect;
     uint32_t rule = (uint32_t)(r - m->policy->rules);
 
     switch (token) {
@@ -33,11 +34,8 @@ static void offer_rule(const struct match *m, struct offers *o, const struct rul
     /* by the keyword it is one choice, by name or uuid another, until the end */
     case NAME_ADMINVM: lower(&o->adminvm, rule); return;
     case NAME_DEFAULT: return;
-    default: break;
+    default: lower(&o->by_token[token], rule); return;
     }
-    name = names_find(&m->domains->names, names_span(names, token), names->list[token].hash);
-    if (name != NAME_NONE)
-        lower(&o->by_token[name], rule);
 }
 
 static void offer_places(struct match *m, struct offers *o, struct places list, bool check)
@@ -65,12 +63,23 @@ static void collect(struct match *m, struct offers *o)
     offer_places(m, o, index_regex(p, m->service), true);
 }
 
+static void name_tokens(const struct match *m, struct offers *o)
+{
+    const struct names *names = &m->domains->names;
+
+    for (uint32_t i = 0; i < names->n; i++) {
+        uint32_t token = names_find(&m->policy->names, names_span(names, i), names->list[i].hash);
+
+        o->by_name[i] = token == NAME_NONE ? NAME_NONE : o->by_token[token];
+    }
+}
+
 static uint32_t lowest_in(const struct match *m, const struct offers *o, struct token_range range)
 {
     uint32_t lowest = NAME_NONE;
 
     for (uint32_t i = 0; i < range.n; i++)
-        lower(&lowest, o->by_token[m->domains->tokens[range.first + i]]);
+        lower(&lowest, o->by_name[m->domains->tokens[range.first + i]]);
     return lowest;
 }
 
@@ -171,15 +180,18 @@ static int many_choices(struct match *m, const struct rule *rule, struct policy_
 {
     const struct policy_domains *d = m->domains;
     struct chooser c = {
-        .m = m, .rule = rule, .offers = {NULL, NAME_NONE, NAME_NONE, NAME_NONE, NAME_NONE}};
-    _cleanup_(freep) uint32_t *by_token = malloc((d->names.n + 1) * sizeof(*by_token));
+        .m = m, .rule = rule, .offers = {NULL, NULL, NAME_NONE, NAME_NONE, NAME_NONE, NAME_NONE}};
+    size_t n = m->policy->names.n;
+    _cleanup_(freep) uint32_t *lowest = malloc((n + d->names.n) * sizeof(*lowest));
 
     v->choices = malloc((2 * d->n + 1) * sizeof(*v->choices));
-    if (!by_token || !v->choices)
+    if (!lowest || !v->choices)
         return -ENOMEM;
-    memset(by_token, 0xff, (d->names.n + 1) * sizeof(*by_token));
-    c.offers.by_token = by_token;
+    memset(lowest, 0xff, n * sizeof(*lowest));
+    c.offers.by_token = lowest;
+    c.offers.by_name = lowest + n;
     collect(m, &c.offers);
+    name_tokens(m, &c.offers);
     resolve(&c);
     list_choices(&c, v);
     return 0;

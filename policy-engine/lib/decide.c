@@ -293,6 +293,18 @@ int policy_decide(const struct policy *p, const struct policy_domains *d,
     return 0;
 }
 
+uint32_t decide_rule_only(const struct policy *p, const struct policy_domains *d,
+                          const struct policy_request *q)
+{
+    struct match m;
+    struct policy_verdict v = {0};
+    const struct rule *rule;
+
+    match_init(&m, p, d);
+    rule = decide_prepare(&m, q, &v) ? match_first(&m) : NULL;
+    return rule ? (uint32_t)(rule - p->rules) : POLICY_NO_RULE;
+}
+
 static bool is_choice(const struct policy_verdict *v, const char *chosen)
 {
     for (size_t i = 0; i < v->n_choices; i++)

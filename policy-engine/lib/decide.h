@@ -14,4 +14,8 @@ int ask_choices(struct match *m, const struct rule *rule, struct policy_verdict 
 bool decide_prepare(struct match *m, const struct policy_request *request,
                     struct policy_verdict *v);
 
+/* The rule that policy_decide() would name, without what it leads to; or POLICY_NO_RULE. */
+uint32_t decide_rule_only(const struct policy *p, const struct policy_domains *d,
+                          const struct policy_request *q);
+
 #endif

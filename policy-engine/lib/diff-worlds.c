@@ -12,18 +12,12 @@ struct rule_pair {
 
 static int try_spelled(struct diff *d, const struct shape *s)
 {
-    _cleanup_(text_deinit) struct text source = {0}, target = {0};
     struct world w = {0};
     int r = world_make(s, &d->search[0].fresh, &w);
 
     if (r)
         return r < 0 ? r : 0;
-    class_describe(&source, &s->source);
-    shape_describe_target(&target, s);
-    r = source.failed || target.failed
-            ? -ENOMEM
-            : diff_try(
-                  d, &(struct diff_trial){w.domains, w.source, w.target, source.data, target.data});
+    r = diff_try(d, &(struct diff_trial){w.domains, w.source, w.target, s});
     world_deinit(&w);
     return r;
 }

@@ -96,21 +96,25 @@ static uint64_t pair_of(const struct policy_verdict *a, const struct policy_verd
 static int show(struct diff *d, const struct diff_trial *t, const struct policy_request *q,
                 const struct policy_verdict *a, const struct policy_verdict *b)
 {
-    _cleanup_(text_deinit) struct text before = {0}, after = {0};
+    _cleanup_(text_deinit) struct text before = {0}, after = {0}, source = {0}, target = {0};
     bool new;
     int r;
 
     describe(&before, a, b);
     describe(&after, b, a);
-    if (before.failed || after.failed)
+    if (t->shape) {
+        class_describe(&source, &t->shape->source);
+        shape_describe_target(&target, t->shape);
+    }
+    if (before.failed || after.failed || source.failed || target.failed)
         return -ENOMEM;
     r = seen_add(&d->seen, pair_of(a, b), &new);
     if (!r && new)
         r = d->fn(d->data, &(struct policy_difference){
                                .rule_a = a->rule,
                                .rule_b = b->rule,
-                               .source_class = t->source_class ? t->source_class : t->source,
-                               .target_class = t->target_class ? t->target_class : t->target,
+                               .source_class = t->shape ? source.data : t->source,
+                               .target_class = t->shape ? target.data : t->target,
                                .service = q->service,
                                .argument = q->argument,
                                .source = q->source,
@@ -152,27 +156,19 @@ static int decide(const struct policy *p, const struct policy_domains *d,
     return 0;
 }
 
-int diff_decides(struct diff *d, const struct diff_trial *t, const uint32_t rules[static 2])
+bool diff_decides(struct diff *d, const struct diff_trial *t, const uint32_t rules[static 2])
 {
     for (size_t i = 0; i < d->search[0].arguments.n; i++) {
-        bool both = true;
+        const struct policy_request q = {.service = d->search[0].service,
+                                         .argument = d->search[0].arguments.text[i],
+                                         .source = t->source,
+                                         .target = t->target};
 
-        for (size_t k = 0; both && k < 2; k++) {
-            _cleanup_(policy_verdict_deinit) struct policy_verdict v = {0};
-            struct policy_request q = {.service = d->search[0].service,
-                                       .argument = d->search[0].arguments.text[i],
-                                       .source = t->source,
-                                       .target = t->target};
-            int r = policy_decide(d->search[k].policy, t->domains, &q, &v);
-
-            if (r)
-                return r;
-            both = v.rule == rules[k];
-        }
-        if (both)
-            return 1;
+        if (decide_rule_only(d->search[0].policy, t->domains, &q) == rules[0] &&
+            decide_rule_only(d->search[1].policy, t->domains, &q) == rules[1])
+            return true;
     }
-    return 0;
+    return false;
 }
 
 static bool offers_dom0(const struct policy_verdict *v)

@@ -9,6 +9,7 @@
 #ifndef QREXEC_POLICY_DIFF_H
 #define QREXEC_POLICY_DIFF_H
 
+#include "policy-engine/lib/decide.h"
 #include "policy-engine/lib/search.h"
 
 struct diff {
@@ -32,13 +33,13 @@ int diff_align(struct diff *d);
 struct diff_trial {
     const struct policy_domains *domains;
     const char *source, *target;
-    const char *source_class, *target_class;
+    const struct shape *shape; /* the class that they stand for; NULL: themselves */
 };
 /* Decides and shows a difference once for each pair of rules. 0, fn's result, -ENOMEM. */
 int diff_try(struct diff *d, const struct diff_trial *t);
 
-/* Whether just these rules decide it, or none where POLICY_NO_RULE. 1, 0, -ENOMEM. */
-int diff_decides(struct diff *d, const struct diff_trial *t, const uint32_t rules[static 2]);
+/* Whether just these rules decide it, or none where POLICY_NO_RULE. */
+bool diff_decides(struct diff *d, const struct diff_trial *t, const uint32_t rules[static 2]);
 
 /* Arguments of both policies' rules for the service; any: each that a rule names. */
 void diff_choose(struct diff *d, const struct need *need, bool any);
