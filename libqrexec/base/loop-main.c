@@ -8,6 +8,7 @@
 #include <signal.h>
 
 #define NEVER 1e10 /* seconds since 1970 */
+#define REST  1.0  /* seconds */
 
 static struct ev_loop *loop;
 static int exit_code;
@@ -25,11 +26,28 @@ static void never_fired(struct ev_loop *l, ev_periodic *p, int revents)
     (void)revents;
 }
 
+/*
+ * A process is there for long, and waits most of the time: what a start, or a crowd of calls,
+ * needed is given back, a second after something was to do.
+ */
+static ev_timer rest;
+
+static void rest_fired(struct ev_loop *l, ev_timer *t, int revents)
+{
+    (void)l;
+    (void)t;
+    (void)revents;
+    malloc_trim(0);
+}
+
 static void io_fired(struct ev_loop *l, ev_io *io, int revents)
 {
     struct watch *w = io->data;
 
-    (void)l;
+    if (!ev_is_active(&rest)) {
+        ev_timer_set(&rest, REST, 0.0);
+        ev_timer_start(l, &rest);
+    }
     w->fn(w, (short)((revents & EV_READ ? POLLIN : 0) | (revents & EV_WRITE ? POLLOUT : 0)));
 }
 
@@ -128,13 +146,12 @@ int loop_init(void)
         return -ENOMEM;
     ev_periodic_init(&no_clock_to_watch, never_fired, NEVER, 0.0, NULL);
     ev_periodic_start(loop, &no_clock_to_watch);
+    ev_init(&rest, rest_fired);
     loop_on_signal(SIGTERM, on_term, NULL);
     loop_on_signal(SIGINT, on_term, NULL);
     return 0;
 }
 
-/* What the start needed is given back: this process is there for long, and waits most of the time.
- */
 int loop_run(void)
 {
     malloc_trim(0);
@@ -152,6 +169,7 @@ void loop_deinit(void)
 {
     while (n_signals > 0)
         ev_signal_stop(loop, &signals[--n_signals].signal);
+    ev_timer_stop(loop, &rest);
     ev_periodic_stop(loop, &no_clock_to_watch);
     ev_loop_destroy(loop);
     loop = NULL;

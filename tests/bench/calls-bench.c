@@ -353,6 +353,7 @@ static void bench_memory(void)
     struct pair p;
     unsigned caller, carrier, service;
 
+    (void)poll(NULL, 0, 2000); /* at rest */
     bench_note("private memory", "daemon", "150 KiB", "%u KiB", private_kib(stage.daemons[1]));
     bench_note("private memory", "agent", "170 KiB", "%u KiB", private_kib(stage.agents[1]));
     vm_call(&k, "bench.Cat");
