@@ -135,13 +135,31 @@ size_t guest_daemon_next_wait(size_t wait)
     return wait ? size_min(2 * wait, DAEMON_WAIT_MAX) : DAEMON_WAIT_MS;
 }
 
-/* ports-file.c of the daemon, which cannot tell its own end from its domain's. */
-void guest_daemon_forget(uint32_t domid)
+static void forget_file(const char *prefix, uint32_t domid)
 {
     char path[PATH_SIZE];
 
-    if (path_get(path, "/run/qubes/ports.%u", domid) == 0)
+    if (path_get(path, "/run/qubes/%s.%u", prefix, domid) == 0)
         (void)unlink(path);
+}
+
+static void forget_link(const char *prefix, const char *name, uint32_t domid)
+{
+    char path[PATH_SIZE], to[32];
+
+    if (path_get(path, "/run/qubes/qrexec.%s%s", prefix, name) == 0 &&
+        format(to, sizeof(to), "qrexec.%u", domid) == 0)
+        link_remove(path, to);
+}
+
+/* Its sockets are left by one that was killed; its ports-file.c cannot tell its own end. */
+void guest_daemon_forget(const struct domain_spec *spec, uint32_t domid)
+{
+    forget_file("ports", domid);
+    forget_file("qrexec-calls", domid);
+    forget_link("", spec->name, domid);
+    forget_link("uuid:", spec->uuid, domid);
+    forget_file("qrexec", domid);
 }
 
 void guest_logs_remove(const struct domain_spec *spec)

@@ -24,8 +24,11 @@ bool guest_daemon_is_ready(int notify_fd);
 /* The pause before the next restart after one of wait ms. */
 size_t guest_daemon_next_wait(size_t wait);
 
-/* The domain is gone: what its daemon keeps for the next one of the same domain goes, too. */
-void guest_daemon_forget(uint32_t domid);
+/*
+ * The domain and its daemon are gone: what that keeps for the next one of the same domain goes, too,
+ * and what one that was killed could not remove.
+ */
+void guest_daemon_forget(const struct domain_spec *spec, uint32_t domid);
 
 /* A disposable's logs go with it: nothing in dom0 keeps its name. */
 void guest_logs_remove(const struct domain_spec *spec);

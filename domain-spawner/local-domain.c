@@ -106,7 +106,7 @@ void local_remove_files(struct local_domain *d)
     local_drain_log(d);
     if (*d->dir)
         (void)remove_all(d->dir);
-    guest_daemon_forget(d->domid);
+    guest_daemon_forget(&d->spec, d->domid);
     if (d->spec.disposable)
         guest_logs_remove(&d->spec);
 }

@@ -81,7 +81,7 @@ void xen_domain_finish(struct backend_domain *d)
             break;
         }
     if (d->domid != NO_DOMID)
-        guest_daemon_forget(d->domid);
+        guest_daemon_forget(&d->spec, d->domid);
     if (d->spec.disposable)
         remove_logs(d);
     if (*d->reason)

@@ -351,14 +351,11 @@ static void make_link(const struct daemon *d, const char *prefix, const char *na
 /* Only ours: another daemon may serve a new domain of that name by now. */
 static void remove_link(const struct daemon *d, const char *prefix, const char *name)
 {
-    char path[PATH_SIZE], to[64], ours[32];
-    ssize_t n;
+    char path[PATH_SIZE], ours[32];
 
-    if (link_path(d, prefix, name, path) || format(ours, sizeof(ours), "qrexec.%u", d->domid))
-        return;
-    n = readlink(path, to, sizeof(to) - 1);
-    if (n > 0 && (size_t)n == strlen(ours) && memcmp(to, ours, (size_t)n) == 0)
-        unlink(path);
+    if (link_path(d, prefix, name, path) == 0 &&
+        format(ours, sizeof(ours), "qrexec.%u", d->domid) == 0)
+        link_remove(path, ours);
 }
 
 /* Who is in group qubes may call; where there is no such group, or no right, it stays as it is. */

@@ -327,6 +327,15 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path) < 0 && errno != ENOENT ? -1 : 0;
 }
 
+void link_remove(const char *path, const char *to)
+{
+    char now[256]; /* longer is not that */
+    ssize_t n = readlink(path, now, sizeof(now));
+
+    if (n > 0 && (size_t)n == strlen(to) && memcmp(now, to, (size_t)n) == 0)
+        (void)unlink(path);
+}
+
 int remove_all(const char *path)
 {
     if (nftw(path, remove_one, 32, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0 && errno != ENOENT)

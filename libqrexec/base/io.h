@@ -54,5 +54,7 @@ int file_replace(const char *path, const void *data, size_t n, mode_t mode);
 int mkdir_all(const char *path, mode_t mode);
 /* Removes a directory and what is in it, without following links. Missing: 0. */
 int remove_all(const char *path);
+/* Removes path if it is a link to just that; another's stays. */
+void link_remove(const char *path, const char *to);
 
 #endif

@@ -33,11 +33,14 @@ killed() {
     shift
     start_call || { fail "$what: the call does not start"; kill "$caller" 2>/dev/null; return; }
     name=$(disposable)
+    domid=$(qvm-prefs "$name" xid)
     "$@" || { fail "$what: nothing to kill"; kill "$caller" 2>/dev/null; return; }
     if wait_for "the disposable's end" 5 no_disposable; then pass "$what: the disposable is gone"; else fail "$what: $name lives on"; qvm-kill "$name"; fi
     kill "$caller" 2>/dev/null
     wait "$caller" 2>/dev/null
     if [ -z "$(services)" ]; then pass "$what: nothing of it runs"; else fail "$what: its process lives on"; fi
+    left=$(cd "$QREXEC_ROOT/run/qubes" && ls -d "qrexec.$name" ./*."$domid" 2>/dev/null)
+    if [ -z "$left" ]; then pass "$what: its sockets are removed"; else fail "$what: there is still $left"; fi
     wait_for "email" 10 in_domain email true </dev/null || fail "$what: email does not work any more"
     out=$(in_domain email 'qvm-run @dispvm "echo again"' </dev/null 2>&1)
     if [ "$out" = again ]; then pass "$what: the next call works"; else fail "$what: the next call says: $out"; fi

@@ -163,6 +163,26 @@ static void readiness_reaches_the_supervisor(void **state)
     test_rmdir(dir);
 }
 
+static void a_link_is_removed_if_it_leads_there(void **state)
+{
+    char *dir = test_mkdir(), path[PATH_SIZE];
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(format(path, sizeof(path), "%s/link", dir), 0);
+    link_remove(path, "qrexec.7"); /* there is none */
+    assert_int_equal(symlink("qrexec.77", path), 0);
+    link_remove(path, "qrexec.7");
+    link_remove(path, "qrexec.770");
+    assert_int_equal(lstat(path, &st), 0);
+    link_remove(path, "qrexec.77");
+    assert_int_equal(lstat(path, &st), -1);
+    assert_int_equal(file_replace(path, "qrexec.77", 9, 0600), 0);
+    link_remove(path, "qrexec.77"); /* no link */
+    assert_int_equal(access(path, F_OK), 0);
+    test_rmdir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +193,7 @@ int main(void)
         cmocka_unit_test(a_file_in_a_sockets_place_stays),
         cmocka_unit_test(a_long_socket_path_is_an_error_not_cut),
         cmocka_unit_test(remove_all_does_not_follow_links),
+        cmocka_unit_test(a_link_is_removed_if_it_leads_there),
         cmocka_unit_test(early_end_and_deadline_are_errors),
         cmocka_unit_test(a_private_root_goes_before_every_path),
         cmocka_unit_test(readiness_reaches_the_supervisor),
