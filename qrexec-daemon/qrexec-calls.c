@@ -26,7 +26,7 @@ struct see {
     struct table table;
     bool json;
     int error;
-    size_t ended, unknown, failed;
+    bool ended;
 };
 
 /* Who did not answer is named; what the others know is shown. */
@@ -65,14 +65,19 @@ static bool take_listed(void *user, struct asked *d, char *line)
     return false;
 }
 
-static int list(struct see *s, const char *dir)
+static int ask_list(struct see *s, const char *dir)
 {
     int r = ask_begin(&s->ask, dir, "list\n");
 
     if (!r)
         r = ask_lines(&s->ask, clock_ms() + ASK_MS, take_listed, s);
-    if (!r)
-        r = s->error;
+    return r ? r : s->error;
+}
+
+static int list(struct see *s, const char *dir)
+{
+    int r = ask_list(s, dir);
+
     if (r)
         return r;
     name_all(s);
@@ -141,16 +146,30 @@ static bool take_ended(void *user, struct asked *d, char *line)
     struct see *s = user;
 
     if (str_equal(line, "ended")) {
-        s->ended++;
+        s->ended = true;
     } else if (str_starts(line, "error\t")) {
-        s->failed++;
         log_warning("%s: %s", d->name, line + strlen("error\t"));
-    } else {
-        s->unknown++;
     }
     return true;
 }
 
+/* Whether a daemon knows the call. 1, 0, negative errno. */
+static int is_listed(const char *dir, const char *id)
+{
+    struct see s = {.json = false};
+    int r = ask_list(&s, dir);
+
+    for (size_t i = 0; r == 0 && i < s.table.n; i++)
+        r = str_equal(s.table.calls[i].id, id);
+    table_deinit(&s.table);
+    ask_deinit(&s.ask);
+    return r;
+}
+
+/*
+ * One that is told may be gone before it has answered, for a disposable's daemon ends with the
+ * call: then what counts is that the call is not there any more.
+ */
 static int end(struct see *s, const char *dir, const char *id)
 {
     char request[CALL_ID_SIZE + 8];
@@ -160,18 +179,20 @@ static int end(struct see *s, const char *dir, const char *id)
         log_error("%s is no id of a call (qrexec-calls list shows them)", id);
         return EXIT_USAGE;
     }
+    r = is_listed(dir, id);
+    if (r == 0)
+        log_error("%s: no such call runs", id);
+    if (r <= 0)
+        return r ? r : EXIT_TROUBLE;
     r = ask_begin(&s->ask, dir, request);
     if (!r)
         r = ask_lines(&s->ask, clock_ms() + END_MS, take_ended, s);
-    if (r)
+    if (!r && !s->ended)
+        r = is_listed(dir, id);
+    if (r <= 0)
         return r;
     tell_silent(&s->ask);
-    if (s->ended)
-        return 0;
-    if (s->failed)
-        log_error("%s: not ended: neither end's agent can do it; shut one of the domains down", id);
-    else
-        log_error("%s: no such call runs", id);
+    log_error("%s: not ended: neither end's agent can do it; shut one of the domains down", id);
     return EXIT_TROUBLE;
 }
 
