@@ -1,6 +1,7 @@
 /* A policy that follows its files: see policy-watch.h. */
 #include "policy-engine/policy-watch.h"
 
+#include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
 #include "libqrexec/base/paths.h"
 
@@ -11,10 +12,11 @@
 #define CHANGES                                                                                    \
     (IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE |            \
      IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF)
-#define MOVES      (IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF)
-#define LINKS_MOST 8
-#define TRIES_MOST 8   /* loads in a row while files go on changing; then the next request's */
-#define SETTLE_MS  200 /* of quiet before a change that nobody asks about is loaded */
+#define MOVES          (IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF)
+#define LINKS_MOST     8
+#define TRIES_MOST     8    /* loads in a row while files go on changing; then the next request's */
+#define SETTLE_MS      200  /* of quiet before a change that nobody asks about is loaded */
+#define SETTLE_MOST_MS 2000 /* then it is, quiet or not */
 
 /* ---- What is watched ---- */
 
@@ -150,10 +152,11 @@ static int watch_all(struct policy_watch *w)
 
 /* ---- Loading ---- */
 
-/* Drains the notices. */
-static void drain(struct policy_watch *w)
+/* Drains the notices. True: some were of our files. */
+static bool drain(struct policy_watch *w)
 {
     _Alignas(struct inotify_event) char events[4096];
+    bool ours = false;
     ssize_t n;
 
     while ((n = read(w->changes.fd, events, sizeof(events))) > 0)
@@ -163,8 +166,10 @@ static void drain(struct policy_watch *w)
             at += (ssize_t)(sizeof(*e) + e->len);
             if (!(e->mask & IN_IGNORED) &&
                 (!e->len || is_whole(w, e->wd) || e->wd < 0 || name_counts(w, e->name)))
-                w->stale = true;
+                ours = true;
         }
+    w->stale |= ours;
+    return ours;
 }
 
 /* True: the trouble is another than the one told last. */
@@ -224,7 +229,7 @@ static int load(struct policy_watch *w)
 
         w->stale = false;
         r = load_once(w, &p, &trouble);
-        drain(w);
+        (void)drain(w);
         if (!w->stale || r < 0) {
             swap(w, r, p, trouble);
             continue;
@@ -263,14 +268,16 @@ static void on_change(struct watch *c, short revents)
     struct policy_watch *w = container_of(c, struct policy_watch, changes);
 
     (void)revents;
-    drain(w);
-    if (w->stale)
-        timer_set(&w->settle, SETTLE_MS);
+    if (!drain(w))
+        return; /* of other files in the folders above: they may never be quiet */
+    if (!w->settle.set)
+        w->settle_by = clock_ms() + SETTLE_MOST_MS;
+    timer_set(&w->settle, size_min(SETTLE_MS, (size_t)deadline_left(w->settle_by)));
 }
 
 struct policy *policy_watch_get(struct policy_watch *w)
 {
-    drain(w);
+    (void)drain(w);
     if (w->stale)
         load_and_tell(w);
     return w->policy;

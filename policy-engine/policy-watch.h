@@ -27,6 +27,7 @@ struct policy_watch {
     bool stale;
     struct watch changes; /* inotify */
     struct timer settle;
+    uint64_t settle_by;
     int *whole; /* watches for which any event counts; others count by the name of the event */
     size_t n_whole;
     char **names;

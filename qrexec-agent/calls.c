@@ -79,6 +79,7 @@ static void call_end(struct call *c)
 
     control_send_terminated(a, c->epoch, c->domain, c->port);
     call_free(c);
+    loop_rest();
     clients_resume(a);
 }
 

@@ -93,6 +93,7 @@ static void client_free(struct client *c)
     charge_release(&c->charge);
     buf_deinit(&c->in);
     free(c);
+    loop_rest();
     clients_resume(a);
 }
 

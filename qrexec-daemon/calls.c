@@ -113,6 +113,7 @@ static void free_call(struct running_call *c)
     free(c->service);
     free(c->command);
     free(c);
+    loop_rest();
 }
 
 static void ended(struct call *m, bool failed)

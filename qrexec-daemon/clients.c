@@ -52,6 +52,7 @@ static void drop(struct client *c)
     buf_deinit(&c->in);
     buf_deinit(&c->out);
     free(c);
+    loop_rest();
     if (call)
         calls_client_gone(call);
 }

@@ -26,10 +26,6 @@ static void never_fired(struct ev_loop *l, ev_periodic *p, int revents)
     (void)revents;
 }
 
-/*
- * A process is there for long, and waits most of the time: what a start, or a crowd of calls,
- * needed is given back, a second after something was to do.
- */
 static ev_timer rest;
 
 static void rest_fired(struct ev_loop *l, ev_timer *t, int revents)
@@ -40,14 +36,19 @@ static void rest_fired(struct ev_loop *l, ev_timer *t, int revents)
     malloc_trim(0);
 }
 
+void loop_rest(void)
+{
+    if (ev_is_active(&rest))
+        return;
+    ev_timer_set(&rest, REST, 0.0);
+    ev_timer_start(loop, &rest);
+}
+
 static void io_fired(struct ev_loop *l, ev_io *io, int revents)
 {
     struct watch *w = io->data;
 
-    if (!ev_is_active(&rest)) {
-        ev_timer_set(&rest, REST, 0.0);
-        ev_timer_start(l, &rest);
-    }
+    (void)l;
     w->fn(w, (short)((revents & EV_READ ? POLLIN : 0) | (revents & EV_WRITE ? POLLOUT : 0)));
 }
 
@@ -152,6 +153,7 @@ int loop_init(void)
     return 0;
 }
 
+/* What the start needed is given back. */
 int loop_run(void)
 {
     malloc_trim(0);

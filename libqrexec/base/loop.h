@@ -42,6 +42,11 @@ int loop_init(void);
 /* Until loop_quit(): its exit code. */
 int loop_run(void);
 void loop_quit(int code);
+/*
+ * Memory that is free is given back to the system, a second from now: for who is there for long,
+ * and has just served what may have been one of a crowd.
+ */
+void loop_rest(void);
 void loop_deinit(void);
 
 /* Calls fn(user) after the signal, from the loop. At most LOOP_SIGNALS of them in a process. */

@@ -85,7 +85,7 @@ void idle_checks(void)
     unsigned seconds = full ? 120 : 1;
     int watch;
 
-    sleep_ms(full ? 15000 : 500); /* what the calls before have set going ends */
+    sleep_ms(full ? 15000 : 1500); /* what the calls before have set going ends */
     for (size_t i = 0; i < ARRAY_SIZE(idlers); i++)
         idlers[i].before = switches(idlers[i].pid);
     watch = others_begin();

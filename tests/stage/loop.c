@@ -104,6 +104,10 @@ void loop_quit(int code)
     has_quit = true;
 }
 
+void loop_rest(void)
+{
+}
+
 void loop_on_signal(int signo, void (*fn)(void *user), void *user)
 {
     (void)signo;

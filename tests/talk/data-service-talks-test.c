@@ -107,7 +107,7 @@ static const struct talk lengths[] = {
     {"STDIN_of_4097_bytes_ends_the_connection_in_protocol_2",
      OF2 "x >? STDIN('a'*4097)\nx end\n" DONE},
     {"in_protocol_2_no_chunk_is_longer_than_4096",
-     "script services/test.Much 'head -c 8192 /dev/zero'\n"
+     "script services/test.Much 'head -c 8192 /dev/zero; cat'\n"
      "l listens vchan.0.1.600.sock\ndaemon > EXEC(0 600 '^U:QUBESRPC test.Much+ email'z)\n"
      "x takes l\nx > HELLO(2)\nx < HELLO(4) STDOUT(b0*4096) STDOUT(b0*4096)\nx > STDIN()\n"
      "result x 0\n" DONE},

@@ -131,6 +131,35 @@ static void a_broken_policy_is_told_once_and_on_the_desktop(void **state)
 
 /* ---- Floods ---- */
 
+/* What others make in the folders above, as in /run, neither loads a policy nor holds a load off.
+ */
+static void files_beside_the_policy_that_never_rest_hold_nothing_up(void **state)
+{
+    struct policy_stage p;
+    int notify;
+    pid_t noise;
+
+    (void)state;
+    policy_begin(&p, "a.B * work personal allow\n");
+    notify = stage_listen(&p.s, NOTIFY);
+    noise = fork();
+    assert_true(noise >= 0);
+    for (int i = 0; noise == 0; i++) {
+        if (getppid() == 1 || i == 1000)
+            _exit(0);
+        policy_file(&p, i % 2 ? "/etc/qubes/some" : "/etc/qubes/other", "noise");
+        (void)poll(NULL, 0, 20);
+    }
+    policy_file(&p, USER_POLICY, "a.B * work personal permit\n");
+    _cleanup_(freep) char *notice = hear(&p, notify, NULL);
+
+    kill(noise, SIGKILL);
+    assert_int_equal(waitpid(noise, NULL, 0), noise);
+    assert_non_null(strstr(notice, "30-user.policy:1: unknown action"));
+    close(notify);
+    policy_end(&p);
+}
+
 static void a_flood_of_refused_calls_is_counted_and_hides_no_other(void **state)
 {
     struct policy_stage p;
@@ -627,6 +656,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_broken_policy_is_told_once_and_on_the_desktop),
+        cmocka_unit_test(files_beside_the_policy_that_never_rest_hold_nothing_up),
         cmocka_unit_test(a_flood_of_refused_calls_is_counted_and_hides_no_other),
         cmocka_unit_test(each_decision_has_its_record),
         cmocka_unit_test(a_record_has_the_id_that_the_call_has_elsewhere),
