@@ -25,8 +25,8 @@ bool guest_daemon_is_ready(int notify_fd);
 size_t guest_daemon_next_wait(size_t wait);
 
 /*
- * The domain and its daemon are gone: what that keeps for the next one of the same domain goes, too,
- * and what one that was killed could not remove.
+ * The domain and its daemon are gone: what that keeps for the next one of the same domain goes,
+ * too, and what one that was killed could not remove.
  */
 void guest_daemon_forget(const struct domain_spec *spec, uint32_t domid);
 
