@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -14,13 +15,16 @@
 #include <sys/un.h>
 
 #define LINES_KEPT 16384 /* memory that is kept between records */
+#define TAIL_FIRST 16384 /* the last record is nearly always within that */
+/* A one-shot program holds the lock for a moment, a daemon for long. */
+#define LOCK_TRIES 25
+#define LOCK_MS    2
 
 /* ---- The file ---- */
 
-/* The hash of the last whole record among the last bytes of the file; "" if there is none. */
-static int last_hash(int fd, off_t size, char ret[static DECISION_HASH_SIZE])
+/* The hash of the last whole record among the last n bytes of the file; "" if there is none. */
+static int find_hash(int fd, off_t size, size_t n, char ret[static DECISION_HASH_SIZE])
 {
-    size_t n = size_min((size_t)size, DECISION_LINE_MAX);
     _cleanup_(freep) char *data = malloc(n + 1);
     char right[DECISION_HASH_SIZE], has[DECISION_HASH_SIZE], prev[DECISION_HASH_SIZE];
     ssize_t got;
@@ -44,6 +48,14 @@ static int last_hash(int fd, off_t size, char ret[static DECISION_HASH_SIZE])
     return 0;
 }
 
+static int last_hash(int fd, off_t size, char ret[static DECISION_HASH_SIZE])
+{
+    size_t most = size_min((size_t)size, DECISION_LINE_MAX), first = size_min(most, TAIL_FIRST);
+    int r = find_hash(fd, size, first, ret);
+
+    return r || *ret || first == most ? r : find_hash(fd, size, most, ret);
+}
+
 /* Does the file end inside a line? A crash cut it: the next record starts on a line of its own. */
 static int mend_end(int fd, off_t *size)
 {
@@ -61,14 +73,22 @@ static int open_regular(const char *path, off_t *ret_size, int *ret)
 {
     _cleanup_(closep) int fd =
         open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
-    struct stat st;
+    struct stat st, now;
 
     if (fd < 0 || fstat(fd, &st) < 0)
         return -errno;
     if (!S_ISREG(st.st_mode))
         return -EINVAL;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return errno == EWOULDBLOCK ? -EBUSY : -errno;
+    for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+        if (errno != EWOULDBLOCK || i == LOCK_TRIES)
+            return errno == EWOULDBLOCK ? -EBUSY : -errno;
+        (void)poll(NULL, 0, LOCK_MS);
+    }
+    /* who had the lock wrote to it, or turned it over */
+    if (fstat(fd, &st) < 0 || stat(path, &now) < 0)
+        return -errno;
+    if (now.st_dev != st.st_dev || now.st_ino != st.st_ino)
+        return -EAGAIN;
     *ret_size = st.st_size;
     *ret = take_fd(&fd);
     return 0;
@@ -78,6 +98,8 @@ static int open_file(struct decision_log *l)
 {
     int r = open_regular(l->path, &l->size, &l->fd);
 
+    if (r == -EAGAIN)
+        r = open_regular(l->path, &l->size, &l->fd);
     return r ? r : mend_end(l->fd, &l->size);
 }
 
@@ -142,16 +164,15 @@ static int open_journal(struct decision_log *l)
 
 /* ---- Both ---- */
 
-int decision_log_open(struct decision_log *l, const char *path, uint64_t max, unsigned keep)
+static int start(struct decision_log *l, const char *path, uint64_t max, unsigned keep)
 {
-    bool journal = str_equal(path, "journal");
-    int r = 0;
+    int r;
 
     *l = DECISION_LOG_NULL;
     l->max = (off_t)max;
     l->keep = keep;
     l->lines = BUF_NULL(DECISION_LINE_MAX);
-    if (journal) {
+    if (str_equal(path, "journal")) {
         r = open_journal(l);
     } else {
         l->path = strdup(path);
@@ -161,9 +182,16 @@ int decision_log_open(struct decision_log *l, const char *path, uint64_t max, un
     }
     memcpy(l->written, l->prev, sizeof(l->written));
     l->works = !r;
+    return r;
+}
+
+int decision_log_open(struct decision_log *l, const char *path, uint64_t max, unsigned keep)
+{
+    int r = start(l, path, max, keep);
+
     if (r) {
         log_error("decisions are not recorded, for %s cannot be opened: %s",
-                  journal ? "the journal" : path,
+                  str_equal(path, "journal") ? "the journal" : path,
                   r == -EBUSY ? "another policy daemon writes to it" : strerror(-r));
         close_fd(&l->fd);
     }
@@ -176,6 +204,17 @@ void decision_log_deinit(struct decision_log *l)
     close_fd(&l->fd);
     free(take(l->path));
     buf_deinit(&l->lines);
+}
+
+int decision_log_once(const char *path, struct decision_record *d)
+{
+    struct decision_log l;
+    int r = start(&l, path, DECISION_LOG_MAX, DECISION_LOG_KEEP);
+
+    if (!r)
+        decision_log_add(&l, d);
+    decision_log_deinit(&l);
+    return r;
 }
 
 void decision_log_reopen(struct decision_log *l)

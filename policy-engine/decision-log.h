@@ -35,6 +35,11 @@ struct decision_log {
 /* path: of the file; "journal". The user is told what does not work. 0 or negative errno. */
 int decision_log_open(struct decision_log *l, const char *path, uint64_t max, unsigned keep);
 void decision_log_deinit(struct decision_log *l);
+/*
+ * One record by who decides once, where no daemon writes. 0; negative errno and not a word where
+ * the file cannot be opened, -EBUSY: a daemon has it.
+ */
+int decision_log_once(const char *path, struct decision_record *d);
 /* The file that is at the path now: somebody may have moved the old one away. */
 void decision_log_reopen(struct decision_log *l);
 

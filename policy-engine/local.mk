@@ -70,9 +70,10 @@ sbin_PROGRAMS += %D%/qrexec-policy-daemon
 %C%_qrexec_policy_daemon_SOURCES = %D%/qrexec-policy-daemon.c
 %C%_qrexec_policy_daemon_LDADD = %D%/libpolicyserver.la libqrexec/libloop.la
 bin_PROGRAMS += %D%/qrexec-policy-exec
-%C%_qrexec_policy_exec_SOURCES = %D%/qrexec-policy-exec.c
+%C%_qrexec_policy_exec_SOURCES = %D%/qrexec-policy-exec.c %D%/decision-log.c %D%/decision-record.c
+%C%_qrexec_policy_exec_CFLAGS = $(AM_CFLAGS) $(NETTLE_CFLAGS)
 %C%_qrexec_policy_exec_LDFLAGS = $(POLICY_EXEC_LDFLAGS)
-%C%_qrexec_policy_exec_LDADD = %D%/libpolicyservice.la libqrexec/libloop.la
+%C%_qrexec_policy_exec_LDADD = %D%/libpolicyservice.la libqrexec/libloop.la $(NETTLE_LIBS)
 
 POLICY_FIXTURE = tests/unit/policy-engine/lib/fixture.h
 POLICY_TESTS =

@@ -2,11 +2,13 @@
  * qrexec-policy-exec: one decision, in the words of the policy socket. Exit code 0 for allow, 1
  * otherwise. Where a rule asks, the policy daemon's prompt is used; without it: denied.
  */
+#include "libqrexec/base/call-id.h"
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
 #include "libqrexec/base/loop.h"
 #include "libqrexec/base/paths.h"
 #include "policy-engine/ask-user.h"
+#include "policy-engine/decision-log.h"
 #include "policy-engine/guivm-call.h"
 #include "policy-engine/kept-answers.h"
 #include "policy-engine/system-info.h"
@@ -15,6 +17,8 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <time.h>
+#include <unistd.h>
 
 static int usage(int code)
 {
@@ -205,18 +209,70 @@ static int decide(const struct policy_files *files, const struct policy_question
     return r;
 }
 
+static uint64_t since_1970_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/*
+ * In the daemon's log, where that does not run: else the lines that are said must do. A user's own
+ * tries, and another policy's, are nobody's decisions.
+ */
+static void record(const struct policy_files *files, const struct policy_question *q,
+                   const struct world *w, const struct policy_verdict *v, bool decided,
+                   uint64_t begun)
+{
+    bool allowed = v->action == POLICY_ALLOW;
+    char id[CALL_ID_SIZE], path[PATH_SIZE];
+    struct decision_record d = {
+        .call_id = id,
+        .time_us = begun,
+        .policy = w->policy ? policy_signature(w->policy) : 0,
+        .generation = w->domains ? policy_domains_generation(w->domains) : 0,
+        .source = q->source,
+        .requested_source = *q->requested_source ? q->requested_source : NULL,
+        .target = q->target,
+        .service = q->service,
+        .argument = q->argument,
+        .verdict = allowed ? "allow" : "deny",
+        .reason = allowed   ? NULL
+                  : decided ? policy_reason_text(v->reason)
+                            : "trouble",
+        .detail = decided ? NULL : "the system's log has it",
+        .final = allowed ? v->target : NULL,
+        .rule_file = v->rule_file,
+        .rule_line = v->rule_line,
+        .evaluated_by = q->just_evaluate ? "dom0" : NULL,
+        .micros.total = since_1970_us() - begun,
+    };
+    int r = path_get(path, "%s", DECISION_LOG_PATH);
+
+    if (r || files->n_dirs)
+        return;
+    call_id_make(id, "exec", begun / 1000, (uint64_t)getpid());
+    r = decision_log_once(path, &d);
+    if (r && r != -EBUSY && geteuid() == 0)
+        log_warning("the decision is not recorded: %s: %s", path, strerror(-r));
+}
+
 /* Whatever failed: denied. */
 static int answer(const struct policy_files *files, const struct policy_question *q)
 {
     _cleanup_(world_deinit) struct world w = {0};
     _cleanup_(policy_verdict_deinit) struct policy_verdict v = {0};
+    uint64_t begun = since_1970_us();
     char text[POLICY_ANSWER_MAX + 1];
+    bool decided = !decide(files, q, &w, &v);
     int n;
 
-    if (decide(files, q, &w, &v)) {
+    if (!decided) {
         policy_verdict_deinit(&v);
-        v.action = POLICY_DENY;
+        v = (struct policy_verdict){.action = POLICY_DENY};
     }
+    record(files, q, &w, &v, decided, begun);
     n = policy_answer_text(w.domains, q, &v, text, sizeof(text));
     if (n < 0)
         return 1;

@@ -376,6 +376,43 @@ static void a_daemon_that_is_killed_leaves_its_records_to_the_next(void **state)
     policy_end(&p);
 }
 
+/* Who decides once, while no daemon does, goes on with its chain, however many at a time. */
+static void the_one_shot_program_records_too(void **state)
+{
+    static const char *const allowed[] = {"qrexec-policy-exec", "work", "personal", "a.B+x", NULL};
+    static const char *const refused[] = {"qrexec-policy-exec", "work", "vault", "a.B", NULL};
+    struct policy_stage p;
+    pid_t crowd[4];
+    char *out = NULL;
+
+    (void)state;
+    policy_begin(&p, "a.B * work personal allow\n");
+    expect_answer(&p, CALL, ALLOWED);
+    assert_int_equal(policy_run(&p, allowed, &out), 0); /* that one must do without */
+    free(take(out));
+    assert_int_equal(kill(p.s.daemon, SIGTERM), 0);
+    assert_int_equal(spawn_wait(p.s.daemon), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(crowd); i++) {
+        crowd[i] = fork();
+        if (crowd[i] == 0)
+            _exit(policy_run(&p, i % 2 ? allowed : refused, &out));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(crowd); i++)
+        assert_int_equal(spawn_wait(crowd[i]), i % 2 ? 0 : 1);
+    policy_start(&p);
+    expect_answer(&p, CALL, ALLOWED);
+    policy_restart(&p);
+    _cleanup_(freep) char *whole = TOOL(&p, 0, "log", "--verify");
+    _cleanup_(freep) char *yes = TOOL(&p, 0, "log", "--service=a.B+x");
+    _cleanup_(freep) char *no = TOOL(&p, 0, "log", "--target=vault");
+
+    assert_true(str_starts(whole, "6 records from "));
+    assert_int_equal(count(yes, " a.B+x work -> personal: allow to personal, "), 2);
+    assert_int_equal(count(yes, "30-user.policy:1, "), 2);
+    assert_int_equal(count(no, " a.B+ work -> vault: deny"), 2);
+    policy_end(&p);
+}
+
 static void the_journal_may_have_the_records(void **state)
 {
     const char *const options[] = {"--decision-log=journal", NULL};
@@ -664,6 +701,7 @@ int main(void)
         cmocka_unit_test(a_record_that_a_crash_cut_is_shown_and_the_chain_goes_on),
         cmocka_unit_test(a_full_disk_breaks_no_decision),
         cmocka_unit_test(a_daemon_that_is_killed_leaves_its_records_to_the_next),
+        cmocka_unit_test(the_one_shot_program_records_too),
         cmocka_unit_test(the_journal_may_have_the_records),
         cmocka_unit_test(sockets_are_taken_over_and_readiness_is_told),
         cmocka_unit_test(a_replay_shows_what_would_flip),
