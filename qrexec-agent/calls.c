@@ -228,6 +228,7 @@ static int server_message(struct call *c)
     size_t size = WIRE_FORK_SIZE + line.len + 1;
     int r;
 
+    buf_deinit(&c->out);
     c->out = BUF_NULL(size + WORDS_ROOM);
     r = buf_reserve(&c->out, size, &p);
     if (r)
@@ -285,10 +286,15 @@ static bool call_to_session(struct call *c)
         c->failed = SERVICE_E_TROUBLE;
         return false;
     }
+    if (!c->in_session) {
+        buf_deinit(&c->out);
+        c->out = BUF_NULL(WORDS_ROOM);
+    }
+    /* words that the session before did not take are told to this one, as wholes */
+    buf_consume(&c->out, buf_len(&c->out) % WORD_SIZE);
     c->in_session = true;
-    c->out = BUF_NULL(WORDS_ROOM);
     c->watch.fn = on_server;
-    watch_set(&c->watch, c->server, POLLIN);
+    watch_set(&c->watch, c->server, (short)(buf_len(&c->out) ? POLLIN | POLLOUT : POLLIN));
     return true;
 }
 
