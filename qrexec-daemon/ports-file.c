@@ -3,8 +3,9 @@
  *
  * Data connections outlive a daemon. The next one must not give their ports to others, and must
  * tell its agent when the domain at their other end is gone. So each port that is taken or released
- * is a line in a file beside the socket: "+DOMAIN PORT" or "-DOMAIN PORT" after a first line with
- * the domain's uuid, without which it is another's. Without the file calls go on all the same.
+ * is a line in a file beside the socket: "+DOMAIN PORT" or "-DOMAIN PORT" ("~DOMAIN PORT":
+ * released, and rests) after a first line with the domain's uuid, without which it is another's.
+ * Without the file calls go on all the same.
  */
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
@@ -31,6 +32,9 @@ static int write_anew(struct ports *p)
     while (ports_next_domain(p, &at, &domain))
         for (port = 0; ports_next(p, domain, &port);)
             fprintf(f, "+%u %u\n", domain, port);
+    for (size_t i = 0; i < p->n_sets; i++)
+        for (port = 0; ports_next_resting(p, i, &domain, &port);)
+            fprintf(f, "~%u %u\n", domain, port);
     if (fclose(f) != 0)
         return -ENOMEM;
     close_fd(&p->file);
@@ -51,8 +55,10 @@ static void take_line(struct ports *p, const char *line)
         return;
     if (sign == '+')
         (void)ports_note(p, domain, port);
-    else if (sign == '-')
+    else if (sign == '-' || sign == '~')
         (void)ports_release(p, domain, port);
+    if (sign == '~')
+        (void)ports_rest(p, domain, port);
 }
 
 int ports_keep(struct ports *p, const char *path, const char *uuid)
@@ -72,7 +78,10 @@ int ports_keep(struct ports *p, const char *path, const char *uuid)
     }
     p->path = strdup(path);
     p->uuid = strdup(uuid);
-    return p->path && p->uuid ? write_anew(p) : -ENOMEM;
+    r = ports_rest_taken(p);
+    if (r || !p->path || !p->uuid)
+        return -ENOMEM;
+    return write_anew(p);
 }
 
 void ports_write(struct ports *p, char sign, uint32_t domain, uint32_t port)

@@ -15,13 +15,21 @@
 
 #define PORTS_E_NONE 1 /* all taken */
 
+/*
+ * A port that an earlier daemon allotted is not allotted again for that long, from this daemon's
+ * start: the agent may know its end from an older use, while who was told of the last one waits.
+ * That takes 120 s at most (doc/wire.md, "Time limits").
+ */
+#define PORT_REST_MS 130000
+
 struct port_set;
 
 struct ports {
     uint32_t own; /* number of the domain that this daemon serves */
     struct port_set *sets;
     size_t n_sets;
-    int file; /* of taken ports (ports-file.c); -1: none */
+    uint64_t rest_until; /* 0: none rests */
+    int file;            /* of taken ports (ports-file.c); -1: none */
     char *path, *uuid;
     size_t lines;
 };
@@ -44,6 +52,10 @@ int ports_note(struct ports *p, uint32_t domain, uint32_t port);
 bool ports_next(const struct ports *p, uint32_t domain, uint32_t *port);
 /* False: it was not taken. */
 bool ports_release(struct ports *p, uint32_t domain, uint32_t port);
+/* A free port that rests; what is taken does so once it is released. 0, -ERANGE, -ENOMEM. */
+int ports_rest(struct ports *p, uint32_t domain, uint32_t port);
+int ports_rest_taken(struct ports *p);
+bool ports_next_resting(const struct ports *p, size_t set, uint32_t *ret_domain, uint32_t *port);
 /* The domains towards which ports are taken; start with *at 0. False: no more. */
 bool ports_next_domain(const struct ports *p, size_t *at, uint32_t *ret);
 

@@ -55,19 +55,18 @@ static void what_was_taken_stays_so_until_the_agent_reports_it(void **state)
     serve(&s, 3, 518);
     send_peer(s.agent, TERMINATED, 3, 514);
     send_peer(s.agent, TERMINATED, 0, 514);
-    serve(&s, 0, 514);
-    serve(&s, 3, 514);
+    /* its end may be that of an older use: whom an earlier daemon sent there may still wait */
+    serve(&s, 0, 516);
+    serve(&s, 3, 520);
     next_daemon(&s); /* and the one after it */
-    for (uint32_t port = 513; port <= 515; port++) {
-        char ident[32];
-
-        assert_int_equal(format(ident, sizeof(ident), "held.0.%u", port), 0);
-        expect_refused(s.agent, ident);
-    }
-    expect_refused(s.agent, "held.3.514");
+    expect_refused(s.agent, "held.0.513");
+    expect_refused(s.agent, "held.0.515");
+    expect_refused(s.agent, "held.0.516");
     expect_refused(s.agent, "held.3.516");
     expect_refused(s.agent, "held.3.518");
+    expect_refused(s.agent, "held.3.520");
     expect_silence(s.agent);
+    serve(&s, 0, 517);
     stage_end(&s);
 }
 
@@ -124,8 +123,8 @@ static void the_file_goes_when_nothing_is_taken(void **state)
     next_daemon(&s);
     expect_refused(s.agent, "held.0.513");
     send_peer(s.agent, TERMINATED, 0, 513);
-    serve(&s, 0, 513);
-    send_peer(s.agent, TERMINATED, 0, 513);
+    serve(&s, 0, 514);
+    send_peer(s.agent, TERMINATED, 0, 514);
     agent_restart(&s); /* so the daemon has read it */
     expect_silence(s.agent);
     kill(s.daemon, SIGTERM);

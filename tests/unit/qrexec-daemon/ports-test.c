@@ -179,6 +179,34 @@ static void the_next_daemon_knows_what_is_taken(void **state)
     test_rmdir(root);
 }
 
+/* Who was told of it by a daemon before may wait there still, whatever the agent says of its end.
+ */
+static void what_an_earlier_daemon_allotted_rests(void **state)
+{
+    char *root = test_mkdir(), path[4200];
+    struct ports p;
+
+    (void)state;
+    assert_int_equal(format(path, sizeof(path), "%s/ports.7", root), 0);
+    ports_init(&p, 7);
+    assert_int_equal(ports_keep(&p, path, "ours"), 0);
+    assert_int_equal(allot(&p, 0), 513);
+    assert_int_equal(allot(&p, 0), 514);
+    assert_true(ports_release(&p, 0, 514)); /* its own comes again at once */
+    assert_int_equal(allot(&p, 0), 514);
+    for (int i = 0; i < 2; i++) { /* also for the daemon after the next */
+        ports_deinit(&p);
+        ports_init(&p, 7);
+        assert_int_equal(ports_keep(&p, path, "ours"), 0);
+        assert_int_equal(ports_release(&p, 0, 513), i == 0);
+        assert_int_equal(allot(&p, 0), 515 + i);
+    }
+    p.rest_until = clock_ms();
+    assert_int_equal(allot(&p, 0), 513);
+    ports_deinit(&p);
+    test_rmdir(root);
+}
+
 static void a_domain_that_is_gone_leaves_no_file(void **state)
 {
     char *root = test_mkdir(), path[4200];
@@ -211,6 +239,7 @@ int main(void)
         cmocka_unit_test(what_the_other_daemon_allotted_is_kept_beside_ours),
         cmocka_unit_test(a_port_that_cannot_be_is_not_kept),
         cmocka_unit_test(the_next_daemon_knows_what_is_taken),
+        cmocka_unit_test(what_an_earlier_daemon_allotted_rests),
         cmocka_unit_test(a_domain_that_is_gone_leaves_no_file),
     };
 
