@@ -381,7 +381,6 @@ static void the_one_shot_program_records_too(void **state)
 {
     static const char *const allowed[] = {"qrexec-policy-exec", "work", "personal", "a.B+x", NULL};
     static const char *const refused[] = {"qrexec-policy-exec", "work", "vault", "a.B", NULL};
-    _cleanup_(freep) char *path = format_new("%s/policy-engine/qrexec-policy-exec", build_dir());
     struct policy_stage p;
     pid_t crowd[4];
     char *out = NULL;
@@ -394,14 +393,7 @@ static void the_one_shot_program_records_too(void **state)
     assert_int_equal(kill(p.s.daemon, SIGTERM), 0);
     assert_int_equal(spawn_wait(p.s.daemon), 0);
     for (size_t i = 0; i < ARRAY_SIZE(crowd); i++)
-        assert_int_equal(
-            spawn_process(&(struct spawn){.path = path,
-                                          .argv = (char *const *)(i % 2 ? allowed : refused),
-                                          .fds = (const int[]){-1, -1},
-                                          .n_fds = 2,
-                                          .parent_death_signal = SIGKILL},
-                          &crowd[i], NULL),
-            0);
+        crowd[i] = policy_spawn(&p, i % 2 ? allowed : refused, -1);
     for (size_t i = 0; i < ARRAY_SIZE(crowd); i++)
         spawner_answers(&p, spawner_accept(&p));
     for (size_t i = 0; i < ARRAY_SIZE(crowd); i++)

@@ -251,16 +251,13 @@ void expect_log(struct policy_stage *p, const char *text)
     }
 }
 
-int policy_run(struct policy_stage *p, const char *const *argv, char **ret_out)
+pid_t policy_spawn(struct policy_stage *p, const char *const *argv, int out)
 {
     _cleanup_(freep) char *path = format_new("%s/policy-engine/%s", build_dir(), argv[0]);
-    int out[2], fds[3];
+    const int fds[] = {-1, out, -1};
     pid_t pid = 0;
 
     setenv("QREXEC_ROOT", p->s.root, 1);
-    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-    fds[0] = fds[2] = -1;
-    fds[1] = out[1];
     assert_int_equal(spawn_process(&(struct spawn){.path = path,
                                                    .argv = (char *const *)argv,
                                                    .fds = fds,
@@ -268,9 +265,19 @@ int policy_run(struct policy_stage *p, const char *const *argv, char **ret_out)
                                                    .parent_death_signal = SIGKILL},
                                    &pid, NULL),
                      0);
+    unsetenv("QREXEC_ROOT");
+    return pid;
+}
+
+int policy_run(struct policy_stage *p, const char *const *argv, char **ret_out)
+{
+    int out[2];
+    pid_t pid;
+
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    pid = policy_spawn(p, argv, out[1]);
     close(out[1]);
     *ret_out = policy_read(p, out[0]);
     close(out[0]);
-    unsetenv("QREXEC_ROOT");
     return spawn_wait(pid);
 }

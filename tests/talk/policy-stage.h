@@ -58,6 +58,8 @@ void expect_log(struct policy_stage *p, const char *text);
 
 /* A program of the tree with this root; its exit code, and what it printed. */
 int policy_run(struct policy_stage *p, const char *const *argv, char **ret_out);
+/* The same, started; out: its stdout, or -1. */
+pid_t policy_spawn(struct policy_stage *p, const char *const *argv, int out);
 
 #define DENY "result=deny\n"
 #endif
