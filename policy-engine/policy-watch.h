@@ -27,7 +27,7 @@ struct policy_watch {
     bool stale;
     struct watch changes; /* inotify */
     struct timer settle;
-    uint64_t settle_by;
+    uint64_t settle_by; /* clock_ms(); while settle is set: the load waits no longer */
     int *whole; /* watches for which any event counts; others count by the name of the event */
     size_t n_whole;
     char **names;

@@ -109,17 +109,27 @@ int ports_allot(struct ports *p, uint32_t domain, uint32_t *ret)
     return r ? r : PORTS_E_NONE;
 }
 
-int ports_note(struct ports *p, uint32_t domain, uint32_t port)
+/* A set that has that port's bit. 0, -ERANGE, -ENOMEM. */
+static int make_room(struct ports *p, uint32_t domain, uint32_t port, struct port_set **ret)
 {
     struct port_set *s = find_set(p, domain);
-    size_t bit = port - PORT_FIRST;
     int r;
 
     if (port < PORT_FIRST || port > PORT_LAST)
         return -ERANGE;
     r = s ? 0 : add_set(p, domain, &s);
-    while (!r && bit / WORD_BITS >= s->n_words)
+    while (!r && (port - PORT_FIRST) / WORD_BITS >= s->n_words)
         r = grow(s);
+    *ret = s;
+    return r;
+}
+
+int ports_note(struct ports *p, uint32_t domain, uint32_t port)
+{
+    struct port_set *s = NULL;
+    size_t bit = port - PORT_FIRST;
+    int r = make_room(p, domain, port, &s);
+
     if (r)
         return r;
     if (s->words[bit / WORD_BITS] & 1ULL << (bit % WORD_BITS))
@@ -161,15 +171,10 @@ bool ports_release(struct ports *p, uint32_t domain, uint32_t port)
 
 int ports_rest(struct ports *p, uint32_t domain, uint32_t port)
 {
-    struct port_set *s = find_set(p, domain);
+    struct port_set *s = NULL;
     size_t bit = port - PORT_FIRST;
-    int r;
+    int r = make_room(p, domain, port, &s);
 
-    if (port < PORT_FIRST || port > PORT_LAST)
-        return -ERANGE;
-    r = s ? 0 : add_set(p, domain, &s);
-    while (!r && bit / WORD_BITS >= s->n_words)
-        r = grow(s);
     if (r)
         return r;
     s->resting[bit / WORD_BITS] |= 1ULL << (bit % WORD_BITS);

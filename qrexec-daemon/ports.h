@@ -54,7 +54,9 @@ bool ports_next(const struct ports *p, uint32_t domain, uint32_t *port);
 bool ports_release(struct ports *p, uint32_t domain, uint32_t port);
 /* A free port that rests; what is taken does so once it is released. 0, -ERANGE, -ENOMEM. */
 int ports_rest(struct ports *p, uint32_t domain, uint32_t port);
+/* Each that is taken by now. 0, -ENOMEM. */
 int ports_rest_taken(struct ports *p);
+/* As ports_next(), of set number 0 and up: who rests and is not taken. */
 bool ports_next_resting(const struct ports *p, size_t set, uint32_t *ret_domain, uint32_t *port);
 /* The domains towards which ports are taken; start with *at 0. False: no more. */
 bool ports_next_domain(const struct ports *p, size_t *at, uint32_t *ret);
