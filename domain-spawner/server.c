@@ -9,12 +9,12 @@
  */
 #include "domain-spawner/spawner.h"
 
+#include "libqrexec/base/group.h"
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -322,7 +322,6 @@ void server_domain_gone(struct spawner *s, const char *name)
 
 static int listen_at(struct watch *w, const char *name, void (*fn)(struct watch *, short))
 {
-    struct group *g = geteuid() == 0 ? getgrnam("qubes") : NULL;
     char path[PATH_SIZE];
     int fd = -1, r = path_get(path, "/run");
 
@@ -337,8 +336,7 @@ static int listen_at(struct watch *w, const char *name, void (*fn)(struct watch 
                   r == -EADDRINUSE ? "another domain spawner serves it already" : strerror(-r));
         return r;
     }
-    if (g && chown(path, 0, g->gr_gid) < 0)
-        log_warning("%s: cannot be given to the group qubes", path);
+    group_give(path);
     w->fn = fn;
     watch_set(w, fd, POLLIN);
     return 0;

@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += %D%/libbase.la
 	%D%/base/buf.c %D%/base/buf.h \
 	%D%/base/call-id.c %D%/base/call-id.h \
 	%D%/base/charge.c %D%/base/charge.h \
+	%D%/base/group.c %D%/base/group.h \
 	%D%/base/ini.c %D%/base/ini.h \
 	%D%/base/io.c %D%/base/io.h \
 	%D%/base/log.c %D%/base/log.h \

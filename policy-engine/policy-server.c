@@ -1,6 +1,7 @@
 /* The policy daemon's sockets and the life of a request: see policy-server.h. */
 #include "policy-engine/policy-server.h"
 
+#include "libqrexec/base/group.h"
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
 #include "libqrexec/base/notify.h"
@@ -8,7 +9,6 @@
 #include "policy-engine/policy-request.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -266,7 +266,6 @@ static int open_socket(enum socket_kind kind, const char *path, int *ret, bool *
 {
     /* socket units name them so */
     static const char *const names[SOCKETS] = {"policy", "eval", "gui"};
-    const struct group *g;
     int r = 0;
 
     *ret = -1;
@@ -276,9 +275,8 @@ static int open_socket(enum socket_kind kind, const char *path, int *ret, bool *
     if (r || *ret >= 0)
         return r;
     r = unix_listen(path, 0660, ret);
-    g = !r && geteuid() == 0 ? getgrnam("qubes") : NULL;
-    if (g && chown(path, (uid_t)-1, g->gr_gid) < 0)
-        log_warning("cannot give %s to the group qubes: %s", path, strerror(errno));
+    if (!r)
+        group_give(path);
     return r;
 }
 

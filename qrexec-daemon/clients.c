@@ -10,11 +10,11 @@
  */
 #include "qrexec-daemon/carried.h"
 
+#include "libqrexec/base/group.h"
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -359,15 +359,6 @@ static void remove_link(const struct daemon *d, const char *prefix, const char *
         link_remove(path, ours);
 }
 
-/* Who is in group qubes may call; where there is no such group, or no right, it stays as it is. */
-void clients_open_to_group(const char *path)
-{
-    const struct group *g = geteuid() == 0 ? getgrnam("qubes") : NULL;
-
-    if (g && lchown(path, (uid_t)-1, g->gr_gid) < 0)
-        log_warning("%s: cannot be given to group qubes: %s", path, strerror(errno));
-}
-
 int clients_listen(struct daemon *d)
 {
     char path[PATH_SIZE], number[16];
@@ -383,7 +374,7 @@ int clients_listen(struct daemon *d)
         log_error("%s: cannot serve %s: %s", d->name, path, strerror(-r));
         return r;
     }
-    clients_open_to_group(path);
+    group_give(path);
     make_link(d, "", d->name);
     make_link(d, "uuid:", d->uuid);
     d->listening.fn = on_listener;

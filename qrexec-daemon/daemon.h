@@ -118,8 +118,6 @@ void clients_terminated(struct daemon *d, uint32_t domain, uint32_t port);
 /* The call that a client claimed has ended. */
 void clients_forget(struct daemon *d, const struct running_call *call);
 
-/* Given to group qubes, if it can be. */
-void clients_open_to_group(const char *path);
 /* dom0's end of that connection, if there is one, is told to end the call. */
 void clients_stop_call(struct daemon *d, uint32_t domain, uint32_t port);
 

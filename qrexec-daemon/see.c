@@ -7,6 +7,7 @@
  */
 #include "qrexec-daemon/see.h"
 
+#include "libqrexec/base/group.h"
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
 
@@ -324,7 +325,7 @@ void see_start(struct daemon *d)
         log_warning("%s: calls cannot be seen: %s: %s", d->name, s->path, strerror(-r));
         return;
     }
-    clients_open_to_group(s->path);
+    group_give(s->path);
     watch_set(&s->listening, fd, POLLIN);
 }
 

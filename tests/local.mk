@@ -11,14 +11,16 @@ include tests/stage/local.mk
 include tests/unit/failing/local.mk
 include tests/fuzz/local.mk
 
-BASE_TESTS = tests/unit/base/buf-test tests/unit/base/call-id-test tests/unit/base/ini-test tests/unit/base/io-test tests/unit/base/spawn-test \
-	tests/unit/base/util-test
+BASE_TESTS = tests/unit/base/buf-test tests/unit/base/call-id-test tests/unit/base/group-test \
+	tests/unit/base/ini-test tests/unit/base/io-test tests/unit/base/spawn-test tests/unit/base/util-test
 check_PROGRAMS += $(BASE_TESTS)
 TESTS += $(BASE_TESTS)
 tests_unit_base_buf_test_SOURCES = tests/unit/base/buf-test.c tests/unit/test.h
 tests_unit_base_buf_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_unit_base_call_id_test_SOURCES = tests/unit/base/call-id-test.c tests/unit/test.h
 tests_unit_base_call_id_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
+tests_unit_base_group_test_SOURCES = tests/unit/base/group-test.c tests/unit/test.h
+tests_unit_base_group_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_unit_base_ini_test_SOURCES = tests/unit/base/ini-test.c tests/unit/test.h
 tests_unit_base_ini_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_unit_base_io_test_SOURCES = tests/unit/base/io-test.c tests/unit/test.h

@@ -1,6 +1,7 @@
 /* The policy directory: see policy-store.h. */
 #include "rpc-services/dom0/policy-store.h"
 
+#include "libqrexec/base/group.h"
 #include "libqrexec/base/io.h"
 #include "rpc-services/dom0/entry.h"
 #include "rpc-services/dom0/policy-check.h"
@@ -9,7 +10,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -252,7 +252,6 @@ static int check_token(const struct store_change *c, const struct target *t,
 /* Files of the directories: root:qubes 0664, as far as we may. Others, behind a link: as before. */
 static int set_owner(const struct policy_store *s, const struct target *t, int fd)
 {
-    const struct group *group = getgrnam("qubes");
     char include[PATH_SIZE];
     struct stat dir;
     bool ours = entry_is_in(&t->entry, s->dir) ||
@@ -263,9 +262,7 @@ static int set_owner(const struct policy_store *s, const struct target *t, int f
     if (!ours && t->exists) {
         uid = t->st.st_uid;
         gid = t->st.st_gid;
-    } else if (group) {
-        gid = group->gr_gid;
-    } else if (stat(s->dir, &dir) == 0) {
+    } else if (group_qubes(&gid) < 0 && stat(s->dir, &dir) == 0) {
         gid = dir.st_gid;
     }
     if (fchown(fd, uid, gid) < 0 && errno != EPERM)
