@@ -16,7 +16,7 @@ struct freshness {
     struct policy_domains *domains; /* NULL: not known now */
     const char *domains_trouble;
     const uint64_t *page; /* the spawner's generation, mapped; NULL: there is none */
-    int page_fd;
+    struct watch page_gone;
     bool asking;              /* the spawner */
     uint64_t asked, answered; /* numbers of questions to it */
     struct watch spawner;

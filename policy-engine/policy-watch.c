@@ -277,7 +277,6 @@ static void on_change(struct watch *c, short revents)
 
 struct policy *policy_watch_get(struct policy_watch *w)
 {
-    (void)drain(w);
     if (w->stale)
         load_and_tell(w);
     return w->policy;
@@ -295,6 +294,7 @@ int policy_watch_init(struct policy_watch *w, const struct policy_files *files, 
 
     *w = (struct policy_watch){.files = files, .what = what, .so = so, .on_load = on_load};
     w->changes.fn = on_change;
+    w->changes.urgent = true;
     w->settle.fn = on_settled;
     r = load(w);
     (void)say(w);

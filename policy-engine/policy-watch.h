@@ -40,7 +40,10 @@ int policy_watch_init(struct policy_watch *w, const struct policy_files *files, 
                       const char *so, void (*on_load)(struct policy_watch *w, bool said_now));
 void policy_watch_deinit(struct policy_watch *w);
 
-/* The policy as of now; NULL: it does not load, and w->trouble says why. */
+/*
+ * The policy, with all that changed before the loop found ready whatever it serves now: the notices
+ * come first. NULL: it does not load, and w->trouble says why.
+ */
 struct policy *policy_watch_get(struct policy_watch *w);
 /* Loads again, whatever the notices say. */
 void policy_watch_reload(struct policy_watch *w);

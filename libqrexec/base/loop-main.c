@@ -56,6 +56,7 @@ void watch_set(struct watch *w, int fd, short events)
 {
     _Static_assert(sizeof(ev_io) <= LOOP_IMPL_SIZE && sizeof(ev_timer) <= LOOP_IMPL_SIZE,
                    "LOOP_IMPL_SIZE");
+    _Static_assert(EV_MAXPRI > 0, "this libev knows no urgent watch");
     ev_io *io = (ev_io *)(void *)w->impl;
     int ev = (events & POLLIN ? EV_READ : 0) | (events & POLLOUT ? EV_WRITE : 0);
 
@@ -68,6 +69,7 @@ void watch_set(struct watch *w, int fd, short events)
     if (!events)
         return;
     ev_io_init(io, io_fired, fd, ev);
+    ev_set_priority(io, w->urgent ? EV_MAXPRI : 0);
     io->data = w;
     ev_io_start(loop, io);
 }

@@ -20,6 +20,7 @@ struct watch {
     void (*fn)(struct watch *w, short revents);
     int fd;       /* not owned */
     short events; /* POLLIN, POLLOUT; 0: stopped */
+    bool urgent;  /* from before watch_set(): of those ready at the same time it is called first */
     _Alignas(16) unsigned char impl[LOOP_IMPL_SIZE];
 };
 

@@ -51,6 +51,7 @@ static gboolean fd_fired(gint fd, GIOCondition condition, gpointer user)
 void watch_set(struct watch *w, int fd, short events)
 {
     GIOCondition condition = (events & POLLIN ? G_IO_IN : 0) | (events & POLLOUT ? G_IO_OUT : 0);
+    GSource *s;
 
     if (w->events && w->fd == fd && w->events == events)
         return;
@@ -58,9 +59,11 @@ void watch_set(struct watch *w, int fd, short events)
         source_stop(w->impl);
     w->fd = fd;
     w->events = events;
-    if (events)
-        source_start(w->impl, g_unix_fd_source_new(fd, condition | G_IO_HUP | G_IO_ERR),
-                     G_SOURCE_FUNC(fd_fired), w);
+    if (!events)
+        return;
+    s = g_unix_fd_source_new(fd, condition | G_IO_HUP | G_IO_ERR);
+    g_source_set_priority(s, w->urgent ? G_PRIORITY_HIGH : G_PRIORITY_DEFAULT);
+    source_start(w->impl, s, G_SOURCE_FUNC(fd_fired), w);
 }
 
 void watch_stop(struct watch *w)

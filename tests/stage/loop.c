@@ -125,16 +125,15 @@ static short ready(const struct watch *w, bool was_poked)
 }
 
 /* Each is looked at when its turn comes, since the one before may have stopped it. */
-static bool turn_watches(void)
+static bool turn_some(bool urgent, bool was_poked)
 {
     static struct watch *all[MOST];
     size_t n = n_watches;
-    bool any = false, was_poked = poked;
+    bool any = false;
 
-    poked = false;
     memcpy(all, watches, n * sizeof(*all));
     for (size_t i = 0; i < n; i++) {
-        bool there = find_watch(all[i]) < n_watches;
+        bool there = find_watch(all[i]) < n_watches && all[i]->urgent == urgent;
         short revents = there ? ready(all[i], was_poked) : 0;
 
         if (!revents)
@@ -143,6 +142,15 @@ static bool turn_watches(void)
         all[i]->fn(all[i], revents);
     }
     return any;
+}
+
+static bool turn_watches(void)
+{
+    bool was_poked = poked, any;
+
+    poked = false;
+    any = turn_some(true, was_poked);
+    return turn_some(false, was_poked) || any;
 }
 
 /* Those that are due now; what they set is for the next turn. */

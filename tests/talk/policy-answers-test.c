@@ -387,6 +387,31 @@ static void a_page_that_is_gone_is_not_believed(void **state)
     policy_end(&p);
 }
 
+/* Both are there when the daemon looks: the page's end comes first. */
+static void a_page_that_went_just_before_the_call_is_not_believed(void **state)
+{
+    struct policy_stage p;
+
+    (void)state;
+    policy_begin(&p, PERMIT);
+    expect_answer(&p, CALL, ALLOWED);
+    for (size_t i = 0; i < 8; i++) {
+        _cleanup_(closep) int fd = -1;
+        _cleanup_(freep) char *answer = NULL;
+
+        assert_int_equal(kill(p.s.daemon, SIGSTOP), 0);
+        policy_remove_page(&p);
+        fd = caller_begin(&p, CALL);
+        assert_int_equal(kill(p.s.daemon, SIGCONT), 0);
+        answer = policy_read(&p, fd);
+        assert_string_equal(answer, ALLOWED);
+        assert_int_equal(p.spawner_asked, 2 + 2 * i);
+        policy_raise(&p);
+        expect_answer(&p, CALL, ALLOWED);
+    }
+    policy_end(&p);
+}
+
 static void without_the_spawner_every_call_is_denied(void **state)
 {
     static const char *const answers[] = {"", "2", "0", "0x", "2\0Error\0\0no\0"};
@@ -432,6 +457,7 @@ int main(void)
         cmocka_unit_test(a_change_of_domains_is_waited_for),
         cmocka_unit_test(an_older_answer_does_not_serve_a_later_request),
         cmocka_unit_test(a_page_that_is_gone_is_not_believed),
+        cmocka_unit_test(a_page_that_went_just_before_the_call_is_not_believed),
         cmocka_unit_test(without_the_spawner_every_call_is_denied),
     };
 

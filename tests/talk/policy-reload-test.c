@@ -61,6 +61,29 @@ static void a_directory_above_that_is_replaced_is_followed(void **state)
     policy_end(&p);
 }
 
+/* Both are there when the daemon looks: the change comes first. */
+static void a_call_right_after_a_change_follows_it(void **state)
+{
+    struct policy_stage p;
+
+    (void)state;
+    policy_begin(&p, "a.B * work personal deny\n");
+    expect_answer(&p, CALL, DENY);
+    for (int i = 0; i < 8; i++) {
+        _cleanup_(closep) int fd = -1;
+        _cleanup_(freep) char *answer = NULL;
+
+        assert_int_equal(kill(p.s.daemon, SIGSTOP), 0);
+        policy_file(&p, USER_POLICY,
+                    i % 2 ? "a.B * work personal deny\n" : "a.B * work personal allow\n");
+        fd = caller_begin(&p, CALL);
+        assert_int_equal(kill(p.s.daemon, SIGCONT), 0);
+        answer = policy_read(&p, fd);
+        assert_string_equal(answer, i % 2 ? DENY : ALLOWED);
+    }
+    policy_end(&p);
+}
+
 static void a_hangup_signal_loads_again(void **state)
 {
     struct policy_stage p;
@@ -225,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_directory_above_that_is_replaced_is_followed),
+        cmocka_unit_test(a_call_right_after_a_change_follows_it),
         cmocka_unit_test(a_hangup_signal_loads_again),
         cmocka_unit_test(a_policy_that_violates_a_never_line_is_not_taken_over),
         cmocka_unit_test(each_answer_is_of_one_whole_policy),
