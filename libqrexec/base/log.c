@@ -12,6 +12,7 @@ static struct {
     const char *who;
     enum log_target target;
     int journal; /* connected datagram socket, or -1 */
+    bool syslog; /* has no journal */
     int max;
 } state = {.who = "qrexec", .target = LOG_TARGET_STDERR, .journal = -1, .max = -1};
 
@@ -43,11 +44,19 @@ void log_open(const char *who, enum log_target target)
     if (target == LOG_TARGET_SYSTEM) {
         close_fd(&state.journal);
         state.journal = journal_connect();
-        if (state.journal < 0 && access("/dev/log", W_OK) == 0)
+        state.syslog = state.journal < 0 && access("/dev/log", W_OK) == 0;
+        if (state.syslog)
             openlog(who, LOG_PID, LOG_DAEMON);
         else if (state.journal < 0)
             state.target = LOG_TARGET_STDERR;
     }
+}
+
+void log_close(void)
+{
+    close_fd(&state.journal);
+    if (state.syslog)
+        closelog();
 }
 
 const char *log_who(void)
@@ -77,6 +86,8 @@ static void emit(enum log_level level, const char *text)
     char line[4400];
     int n;
 
+    if (state.target == LOG_TARGET_SYSTEM && state.journal < 0 && !state.syslog)
+        log_open(state.who, state.target);
     if (state.target == LOG_TARGET_SYSTEM && state.journal >= 0) {
         n = snprintf(line, sizeof(line), "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nMESSAGE=%s\n",
                      priorities[level], state.who, text);

@@ -19,6 +19,11 @@ enum log_target {
 /* who must outlive the process's last message. Default: stderr, level info (QREXEC_DEBUG=1: debug).
  */
 void log_open(const char *who, enum log_target target);
+/*
+ * Gives its descriptor back, in a child that is about to place its own: their numbers may be the
+ * same. The next message finds the way anew.
+ */
+void log_close(void);
 const char *log_who(void);
 void log_msg(enum log_level level, const char *fmt, ...) _printf_(2, 3);
 

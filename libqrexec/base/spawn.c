@@ -1,6 +1,7 @@
 /* Starting programs: see spawn.h. */
 #include "libqrexec/base/spawn.h"
 
+#include "libqrexec/base/log.h"
 #include "libqrexec/base/paths.h"
 
 #include <errno.h>
@@ -45,8 +46,10 @@ static int place_fds(const int *fds, size_t n)
 
 int spawn_prepare(const int *fds, size_t n_fds)
 {
-    int r = place_fds(fds, n_fds);
+    int r;
 
+    log_close();
+    r = place_fds(fds, n_fds);
     if (r)
         return r;
     if (syscall(SYS_close_range, (unsigned)n_fds, ~0U, 0) < 0)
