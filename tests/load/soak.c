@@ -197,33 +197,37 @@ static bool is_clean(const struct call *c)
     return c->over && c->got_code > 0 && !c->wrong && c->got <= (c->fixed ? c->fixed : c->size);
 }
 
+/* A call, and what was killed around it. */
+static void print_story(const struct call *c, const char *what)
+{
+    printf("  %s (%s, first byte after %lld us, at %llu):\n", what, kind_names[c->kind],
+           c->first ? (long long)(c->first - c->begun) : -1LL, (unsigned long long)c->begun);
+    call_print(c);
+    for (size_t i = s.n_events; i-- > 0 && s.events[i].at + 3000000 > c->begun;)
+        if (s.events[i].at < c->begun + 3000000)
+            printf("    %s of %u killed at %+lld us, back %+lld us, explains one at %llu\n",
+                   part_names[s.events[i].part], s.events[i].domid,
+                   (long long)(s.events[i].at - c->begun),
+                   s.events[i].back ? (long long)(s.events[i].back - c->begun) : -1LL,
+                   (unsigned long long)s.events[i].user);
+}
+
 static void take_stock(size_t slot)
 {
     struct call *c = &s.calls[slot];
     bool right = call_is_right(c), clean = right || (is_clean(c) && is_explained(slot));
+    bool slow = c->ended - c->begun > YOUNG_US;
 
     if (right) {
         s.right[c->kind]++;
     } else {
         s.failed[c->kind]++;
-        s.slow += c->ended - c->begun > YOUNG_US;
-        if (getenv("LOAD_VERBOSE")) {
-            printf("  failed at %llu (%s): ", (unsigned long long)c->begun, kind_names[c->kind]);
-            call_print(c);
-        }
+        s.slow += slow;
         s.unexplained += !clean;
-        if (!clean && s.unexplained <= SHOWN) {
-            printf("  no kill explains this (%s, first byte after %lld us, at %llu):\n",
-                   kind_names[c->kind], c->first ? (long long)(c->first - c->begun) : -1LL,
-                   (unsigned long long)c->begun);
-            call_print(c);
-            for (size_t i = s.n_events; i-- > 0 && s.events[i].at + 3000000 > c->begun;)
-                printf("    %s of %u killed at %+lld us, back %+lld us, explains one at %llu\n",
-                       part_names[s.events[i].part], s.events[i].domid,
-                       (long long)(s.events[i].at - c->begun),
-                       s.events[i].back ? (long long)(s.events[i].back - c->begun) : -1LL,
-                       (unsigned long long)s.events[i].user);
-        }
+        if (!clean && s.unexplained <= SHOWN)
+            print_story(c, "no kill explains this");
+        else if (getenv("LOAD_VERBOSE"))
+            print_story(c, slow ? "failed, and took long" : "failed");
     }
     c->over = false;
 }
