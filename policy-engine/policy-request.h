@@ -34,6 +34,7 @@ struct request {
     enum socket_kind kind;
     char call_id[CALL_ID_SIZE]; /* that its daemon gave it; "": one of ours */
     struct watch client;
+    struct timer late; /* while we wait for it to say its request, or to take its answer */
     struct buf in, out;
     enum request_state state;
     struct policy_question question;

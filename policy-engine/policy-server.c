@@ -16,6 +16,7 @@
 #define SOURCE_MOST  512  /* requests of one source at a time */
 #define READ_SIZE    1024 /* most requests are one read */
 #define SPARE_MOST   4096 /* memory of its input that a spare one may keep */
+#define LATE_MS      60000
 
 uint64_t request_clock(void)
 {
@@ -44,6 +45,23 @@ static void listen_again(struct policy_server *s)
             watch_set(&s->listeners[i].watch, s->listeners[i].watch.fd, POLLIN);
 }
 
+/* One that says nothing, or a byte now and then, has its place for a minute. */
+static void on_late(struct timer *t)
+{
+    struct request *q = container_of(t, struct request, late);
+
+    if (q->state == READING && buf_len(&q->in))
+        log_warning("a request did not come whole within %d s", LATE_MS / 1000);
+    request_hang_up(q);
+}
+
+static void wait_for_client(struct request *q, short events)
+{
+    if (!q->late.set)
+        timer_set(&q->late, LATE_MS);
+    watch_set(&q->client, q->client.fd, events);
+}
+
 static void free_memory(struct request *q)
 {
     buf_deinit(&q->in);
@@ -61,6 +79,7 @@ static struct request *new_request(struct policy_server *s, enum socket_kind kin
     buf_consume(&q->out, buf_len(&q->out));
     q->in.limit = kind == SOCKET_POLICY ? POLICY_REQUEST_MAX : EVAL_REQUEST_MAX;
     q->out.limit = POLICY_ANSWER_MAX;
+    q->late.fn = on_late;
     q->kind = kind;
     q->server = s;
     q->next = s->first;
@@ -78,6 +97,7 @@ void request_hang_up(struct request *q)
         p = &(*p)->next;
     *p = q->next;
     s->n--;
+    timer_stop(&q->late);
     hangup_stop(&q->gone);
     guivm_call_stop(&q->prompt);
     close_watch(&q->client);
@@ -107,7 +127,7 @@ static void write_out(struct request *q)
     if ((n < 0 && n != -EAGAIN) || !buf_len(&q->out))
         close_watch(&q->client);
     else
-        watch_set(&q->client, q->client.fd, POLLOUT);
+        wait_for_client(q, POLLOUT);
 }
 
 void request_send(struct request *q, const struct policy_verdict *v)
@@ -179,7 +199,7 @@ static void take_question(struct request *q, bool eof)
     int r = read_question(q, eof, &error);
 
     if (r == -EAGAIN) {
-        watch_set(&q->client, q->client.fd, POLLIN);
+        wait_for_client(q, POLLIN);
         return;
     }
     if (r) {
@@ -190,6 +210,7 @@ static void take_question(struct request *q, bool eof)
     }
     q->read = request_clock();
     watch_stop(&q->client);
+    timer_stop(&q->late);
     if (charge_take(&s->ledger, q->caller ? q->caller : q->question.source, 1, &q->charge)) {
         request_deny(q, "denied", "its source has too many requests at a time");
         return;
@@ -217,7 +238,7 @@ static void on_client(struct watch *w, short revents)
     }
     n = buf_read_fd(&q->in, w->fd, READ_SIZE);
     if (n == -EAGAIN)
-        watch_set(w, w->fd, POLLIN);
+        wait_for_client(q, POLLIN);
     else if (n < 0)
         request_hang_up(q);
     else

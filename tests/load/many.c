@@ -184,11 +184,14 @@ static size_t kill_carriers(const char *comm)
     return killed;
 }
 
-/* Each is replaced, once, by one that would tell the caller. */
+/* Each is replaced, once and a little later, by one that would tell the caller. */
 void end_waiting_carriers(void)
 {
-    for (int i = 0; i < 100 && kill_carriers("qrexec-agent") + kill_carriers("qrexec-session"); i++)
+    for (int i = 0, quiet = 0; i < 300 && quiet < 10; i++, quiet++) {
+        if (kill_carriers("qrexec-agent") + kill_carriers("qrexec-session"))
+            quiet = 0;
         (void)poll(NULL, 0, 20);
+    }
 }
 
 /* Killed a little later each time: before its trigger, while it is decided, connecting, running. */

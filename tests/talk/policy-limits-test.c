@@ -110,6 +110,44 @@ static char *change_unseen(struct policy_stage *p, const char *path, const char 
     return map;
 }
 
+static bool is_open(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    return poll(&p, 1, 0) == 0;
+}
+
+/* One that says nothing, one that stops, one that says a byte now and then. */
+static void a_client_has_a_minute_for_its_request(void **state)
+{
+    const char *request = CALL;
+    struct policy_stage p;
+    int silent, half, slow;
+    uint64_t begun;
+
+    (void)state;
+    policy_begin(&p, POLICY);
+    silent = caller_begin(&p, "");
+    half = caller_begin(&p, "source=work\nintended_target=");
+    slow = caller_begin(&p, "");
+    begun = clock_ms();
+    for (size_t i = 0; clock_ms() < begun + 59000; i++) {
+        if (i < strlen(request) - 1)
+            send_bytes(slow, request + i, 1);
+        (void)poll(NULL, 0, 900);
+        assert_true(is_open(silent) && is_open(half) && is_open(slow));
+    }
+    expect_answer(&p, CALL, ALLOWED);
+    (void)poll(NULL, 0, 2000);
+    assert_false(is_open(silent) || is_open(half) || is_open(slow));
+    close(silent);
+    close(half);
+    close(slow);
+    expect_log(&p, "a request did not come whole within 60 s");
+    expect_answer(&p, CALL, ALLOWED);
+    policy_end(&p);
+}
+
 static void a_hangup_loads_what_no_watch_tells_and_the_shadow_too(void **state)
 {
     struct policy_stage p;
@@ -156,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_source_with_too_many_requests_is_refused_and_others_are_not),
         cmocka_unit_test(without_descriptors_callers_wait_and_are_all_answered),
+        cmocka_unit_test(a_client_has_a_minute_for_its_request),
         cmocka_unit_test(a_hangup_loads_what_no_watch_tells_and_the_shadow_too),
         cmocka_unit_test(where_kept_answers_cannot_be_read_users_are_asked),
     };
