@@ -93,6 +93,18 @@ static int link_pinned(int pinned, int dir, const char *name)
     return r;
 }
 
+/* Who listens there sees a peer that left; whatever else it may be takes no notice. */
+static void hang_up(int pinned)
+{
+    char path[32];
+    struct stat st;
+    int fd;
+
+    if (fstat(pinned, &st) == 0 && S_ISSOCK(st.st_mode) &&
+        format(path, sizeof(path), "/proc/self/fd/%d", pinned) == 0 && unix_connect(path, &fd) == 0)
+        close(fd);
+}
+
 /* Something is now, or no more, at name in the server's directory: the client's follows. */
 static void follow(struct vchan_switch *sw, const struct vchan_port *server, const char *name)
 {
@@ -104,9 +116,14 @@ static void follow(struct vchan_switch *sw, const struct vchan_port *server, con
     if (!vchan_name_parse(name, &n) || n.server != server->domid || n.client == n.server)
         return;
     client = find(sw, n.client);
-    if (!client)
-        return;
+    if (!client && n.client > sw->newest)
+        return; /* it may come yet */
     pinned = openat(server->dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (!client) {
+        if (pinned >= 0)
+            hang_up(pinned);
+        return;
+    }
     if (pinned < 0) {
         (void)unlinkat(client->dir, name, 0);
         return;
@@ -290,6 +307,8 @@ int vchan_switch_add(struct vchan_switch *sw, uint32_t domid, uid_t uid)
     r = add_port(sw, domid);
     if (r)
         return r;
+    if (domid > sw->newest)
+        sw->newest = domid;
     for (struct vchan_port *p = sw->ports; p; p = p->next)
         scan(sw, p, scan_follow, &domid);
     return 0;
@@ -321,8 +340,10 @@ void vchan_switch_remove(struct vchan_switch *sw, uint32_t domid)
         free(p);
         break;
     }
-    for (struct vchan_port *p = sw->ports; p; p = p->next)
+    for (struct vchan_port *p = sw->ports; p; p = p->next) {
         scan(sw, p, scan_unlink, &domid);
+        scan(sw, p, scan_follow, &domid);
+    }
     if (port_path(domid, path) == 0)
         (void)remove_all(path);
 }

@@ -6,6 +6,9 @@
  * client's, and unlinked when the server removes it; dom0's directory is ROOT/run/vchan itself.
  * Only sockets, only names whose server is the directory's owner: so a domain sees nothing but
  * the vchans it is one end of, and cannot forge or remove anybody else's.
+ *
+ * A server whose client has ended would wait for its own time limit: it is connected to, and hung
+ * up on, as by a client that came and went.
  */
 #ifndef QREXEC_SPAWNER_LOCAL_VCHAN_H
 #define QREXEC_SPAWNER_LOCAL_VCHAN_H
@@ -25,6 +28,7 @@ struct vchan_switch {
     struct watch_set *set;
     struct watch inotify;
     struct vchan_port *ports; /* the directories; dom0's is one */
+    uint32_t newest;          /* domain; one up to that without a port has ended */
 };
 
 /* Makes ROOT/run/vchan, and removes what a helper that was killed left in it. */
@@ -33,7 +37,7 @@ void vchan_switch_deinit(struct vchan_switch *sw);
 
 /* Makes the directory of a domain, owned by uid (as root), mode 0700, and links what waits. */
 int vchan_switch_add(struct vchan_switch *sw, uint32_t domid, uid_t uid);
-/* Removes it, and every link that came from it. */
+/* Removes it, and every link that came from it; who waits for that domain is hung up on. */
 void vchan_switch_remove(struct vchan_switch *sw, uint32_t domid);
 
 #endif

@@ -3,7 +3,8 @@
  *
  * A command may first wait for its user's session, then goes to the user's fork server if there
  * is one, else to a child of ours. The daemon is told of the end in every case, after a failed
- * start too: nothing else frees the port.
+ * start too: nothing else frees the port. Who carries it may be killed before the caller heard of
+ * it: then another process takes its place, only to say so, or the caller would wait for long.
  */
 #include "qrexec-agent/agent.h"
 
@@ -23,6 +24,13 @@
 #define WORD_SIZE   8 /* what a carrier is told: the caller's domain, WIRE_SAYS_* */
 #define WORDS_ROOM  (4 * WORD_SIZE)
 
+/* How far it is known to be. */
+enum progress {
+    GIVEN,   /* to a session, which may end before it takes it, and says so with a byte */
+    TAKEN,   /* somebody carries it */
+    REACHED, /* the caller was, or cannot be; WIRE_TELLS_REACHED */
+};
+
 struct call {
     struct call *next, *prev;
     struct agent *agent;
@@ -38,8 +46,9 @@ struct call {
     bool asked;                /* it was told to look, and has not answered */
     struct buf answer;
     int server;      /* connection to a fork server or a session's carrier, or -1 */
-    bool in_session; /* the latter, which says when it has taken the call */
-    bool taken;
+    bool in_session; /* the latter */
+    enum progress progress;
+    bool replaced; /* who carries it now only tells the caller */
     unsigned tries;
     struct watch watch;
     struct buf out; /* for the fork server */
@@ -92,6 +101,8 @@ static void call_fork(struct call *c)
         .domain = c->domain,
         .port = c->port,
         .keep_fd = -1, /* below */
+        .late = c->replaced,
+        .tells = true,
         .who = log_who(),
         .files = c->agent->calls.files,
         .users = &service_users_own,
@@ -112,33 +123,53 @@ static void call_fork(struct call *c)
         return;
     }
     c->child = pid;
+    c->progress = TAKEN;
 }
 
 static void call_go(struct call *c);
 
-/* Of who carries it: counts, if they were asked for. Anything else is not listened to. */
-static void take_answer(struct call *c, const unsigned char *data, size_t n)
+static void take_counts(struct call *c)
 {
+    struct wire_reader r = wire_reader(buf_data(&c->answer), WIRE_COUNTS_SIZE);
     struct wire_counts counts;
-    struct wire_reader r;
 
-    if (!c->asked || buf_append(&c->answer, data, size_min(n, buf_room(&c->answer))) ||
-        buf_room(&c->answer))
-        return;
-    r = wire_reader(buf_data(&c->answer), WIRE_COUNTS_SIZE);
-    c->asked = false;
     (void)wire_read_counts(&r, &counts);
     buf_consume(&c->answer, WIRE_COUNTS_SIZE);
-    counts.domain = c->domain;
-    counts.port = c->port;
-    control_send_counts(c->agent, c->epoch, &counts);
+    if (c->progress == TAKEN && counts.port == WIRE_TELLS_REACHED) {
+        c->progress = REACHED;
+    } else if (c->asked) {
+        c->asked = false;
+        counts.domain = c->domain;
+        counts.port = c->port;
+        control_send_counts(c->agent, c->epoch, &counts);
+    }
+}
+
+/* Of who carries it. What is neither awaited nor asked for is not listened to. */
+static void take_answer(struct call *c, const unsigned char *data, size_t n)
+{
+    if (n && c->progress == GIVEN) {
+        c->progress = TAKEN;
+        data++;
+        n--;
+    }
+    while (n && (c->progress == TAKEN || c->asked)) {
+        size_t part = size_min(n, buf_room(&c->answer));
+
+        if (buf_append(&c->answer, data, part))
+            return;
+        if (!buf_room(&c->answer))
+            take_counts(c);
+        data += part;
+        n -= part;
+    }
 }
 
 /* Its end is the child's, which is told otherwise. */
 static void on_link(struct watch *w, short revents)
 {
     struct call *c = container_of(w, struct call, link_watch);
-    unsigned char bytes[WIRE_COUNTS_SIZE];
+    unsigned char bytes[2 * WIRE_COUNTS_SIZE];
     ssize_t n = recv(c->link, bytes, sizeof(bytes), MSG_DONTWAIT);
 
     (void)revents;
@@ -148,11 +179,36 @@ static void on_link(struct watch *w, short revents)
         watch_stop(w);
 }
 
+/* Its end, in the other process's place if that could not tell the caller. */
+static void carrier_gone(struct call *c)
+{
+    const struct wire_counts none = {.domain = c->domain, .port = c->port};
+
+    if (c->progress == REACHED || c->replaced) {
+        call_end(c);
+        return;
+    }
+    log_error("call on port %u of domain %u: the process that carries it was killed before it "
+              "began; the caller is told",
+              c->port, c->domain);
+    watch_stop(&c->watch);
+    watch_stop(&c->link_watch);
+    close_fd(&c->server);
+    close_fd(&c->link);
+    if (c->asked)
+        control_send_counts(c->agent, c->epoch, &none);
+    c->asked = false;
+    c->replaced = true;
+    if (!c->failed)
+        c->failed = SERVICE_E_TROUBLE;
+    call_fork(c);
+}
+
 /* A session that ended before it took the call has not run it: another one is asked, once. */
 static void server_gone(struct call *c)
 {
-    if (!c->in_session || c->taken) {
-        call_end(c);
+    if (c->progress != GIVEN) {
+        carrier_gone(c);
         return;
     }
     watch_stop(&c->watch);
@@ -169,11 +225,8 @@ static void on_server(struct watch *w, short revents)
     (void)revents;
     if (n >= 0 || n == -EAGAIN) {
         n = read(c->server, said, sizeof(said));
-        if (n > 0 && c->in_session && !c->taken) /* the first byte says that */
-            take_answer(c, said + 1, (size_t)n - 1);
-        else if (n > 0)
+        if (n > 0)
             take_answer(c, said, (size_t)n);
-        c->taken |= n > 0;
         if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))) {
             watch_set(w, c->server, (short)(buf_len(&c->out) ? POLLIN | POLLOUT : POLLIN));
             return;
@@ -260,6 +313,7 @@ static int call_to_server(struct call *c)
     if (r)
         return r;
     c->server = take_fd(&fd);
+    c->progress = REACHED; /* it says nothing */
     c->watch.fn = on_server;
     watch_set(&c->watch, c->server, POLLIN | POLLOUT);
     return 0;
@@ -293,6 +347,7 @@ static bool call_to_session(struct call *c)
     /* words that the session before did not take are told to this one, as wholes */
     buf_consume(&c->out, buf_len(&c->out) % WORD_SIZE);
     c->in_session = true;
+    c->progress = GIVEN;
     c->watch.fn = on_server;
     watch_set(&c->watch, c->server, (short)(buf_len(&c->out) ? POLLIN | POLLOUT : POLLIN));
     return true;
@@ -505,6 +560,16 @@ bool calls_keep(struct agent *a, const struct wire_peer *peer)
     return c;
 }
 
+static void child_gone(struct call *c)
+{
+    unsigned char bytes[2 * WIRE_COUNTS_SIZE];
+    ssize_t n = recv(c->link, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+    if (n > 0)
+        take_answer(c, bytes, (size_t)n);
+    carrier_gone(c);
+}
+
 void calls_reap(struct agent *a, pid_t pid)
 {
     for (struct session_wait *w = a->calls.waits; w; w = w->next) {
@@ -515,7 +580,7 @@ void calls_reap(struct agent *a, pid_t pid)
     }
     for (struct call *c = a->calls.first; c; c = c->next) {
         if (c->child == pid) {
-            call_end(c);
+            child_gone(c);
             return;
         }
     }

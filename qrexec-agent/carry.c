@@ -19,13 +19,13 @@
 #include <sys/socket.h>
 
 #define KEPT_FD 3
+#define LATE_MS 10000
 
 static int leave_parent(const struct carry *c)
 {
     int fds[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, c->keep_fd};
-    int r;
+    int r = spawn_prepare(fds, c->keep_fd >= 0 ? 4 : 3);
 
-    r = spawn_prepare(fds, c->keep_fd >= 0 ? 4 : 3);
     if (r)
         return r;
     log_open(c->who, LOG_TARGET_SYSTEM);
@@ -44,32 +44,41 @@ static int wait_time(const struct vchan *v, uint64_t deadline)
     return own >= 0 && own < left ? own : left;
 }
 
+static void tell_agent(int fd, uint32_t what)
+{
+    unsigned char bytes[WIRE_COUNTS_SIZE];
+    struct wire_writer w = wire_writer(bytes, sizeof(bytes));
+
+    if (wire_write_bare_counts(&w, &(struct wire_counts){.port = what}) == 0)
+        (void)send(fd, bytes, w.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /*
  * What the agent says: the caller's domain is gone, -EHOSTDOWN; the call is ended, -ECANCELED. Its
  * end says nothing.
  */
 static int heed_agent(struct pollfd *p)
 {
-    unsigned char bytes[WIRE_COUNTS_SIZE];
-    struct wire_reader r = wire_reader(bytes, 8);
-    struct wire_writer w = wire_writer(bytes, sizeof(bytes));
+    unsigned char bytes[8];
+    struct wire_reader r = wire_reader(bytes, sizeof(bytes));
     struct wire_peer said = {0, 0};
 
     if (!p->revents)
         return 0;
-    if (recv(p->fd, bytes, 8, MSG_DONTWAIT) != 8 || wire_read_peer(&r, &said)) {
+    if (recv(p->fd, bytes, sizeof(bytes), MSG_DONTWAIT) != sizeof(bytes) ||
+        wire_read_peer(&r, &said)) {
         p->fd = -1;
         return 0;
     }
-    if (said.port == WIRE_SAYS_LOOK && wire_write_bare_counts(&w, &(struct wire_counts){0}) == 0)
-        (void)send(p->fd, bytes, w.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (said.port == WIRE_SAYS_LOOK)
+        tell_agent(p->fd, WIRE_TELLS_COUNTS);
     return said.port == WIRE_SAYS_GONE ? -EHOSTDOWN : said.port == WIRE_SAYS_STOP ? -ECANCELED : 0;
 }
 
 static int connect_caller(const struct carry *c, struct vchan **ret)
 {
     _cleanup_(vchan_freep) struct vchan *v = NULL;
-    uint64_t deadline = clock_ms() + RELAY_CONNECT_TIMEOUT_MS;
+    uint64_t deadline = clock_ms() + (c->late ? LATE_MS : RELAY_CONNECT_TIMEOUT_MS);
     int r = vchan_connect(c->domain, c->port, &v);
     struct pollfd p[2] = {{.fd = -1}, {.fd = c->keep_fd < 0 ? -1 : KEPT_FD, .events = POLLIN}};
 
@@ -138,8 +147,11 @@ _Noreturn void carry_run(const struct carry *c)
     struct relay_params p = RELAY_PARAMS_NULL;
     int r = leave_parent(c), code;
 
-    if (!r)
+    if (!r) {
         r = connect_caller(c, &p.vchan);
+        if (c->tells)
+            tell_agent(KEPT_FD, WIRE_TELLS_REACHED);
+    }
     if (r) {
         log_error("call on port %u of domain %u: cannot connect: %s", c->port, c->domain,
                   vchan_error_text(r));

@@ -16,6 +16,9 @@ struct carry {
     uint32_t domain, port;
     int keep_fd; /* a socket: stays open until the end; bytes there say that the caller's domain is
                     gone. -1 none */
+    bool late;   /* another process had that call, and was killed: the caller is there, or gone */
+    bool tells; /* WIRE_TELLS_REACHED there: without it nobody knows whether this process was killed
+                   before the caller heard of it */
     const char *who;     /* for the log */
     struct rlimit files; /* what the program gets */
     const struct service_users *users;

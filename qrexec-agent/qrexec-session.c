@@ -46,6 +46,7 @@ static _Noreturn void carry(const struct session *s, const struct wire_fork *cal
         .domain = call->domain,
         .port = call->port,
         .keep_fd = fd,
+        .tells = true,
         .who = who,
         .users = s->login ? login_users(s->login) : &service_users_own,
     };

@@ -213,6 +213,11 @@ struct wire_ident wire_stop_ident(uint32_t domain, uint32_t port);
  * heard of it. No data port is that low.
  */
 enum { WIRE_SAYS_GONE = 0, WIRE_SAYS_LOOK = 1, WIRE_SAYS_STOP = 2 };
+/*
+ * And what such a process says to its agent, always in bare counts: they answer a look, or the
+ * caller was reached, or cannot be.
+ */
+enum { WIRE_TELLS_COUNTS = 0, WIRE_TELLS_REACHED = 1 };
 
 /* MSG_CALL_COUNTS, and what a carrier answers to its agent, without a header. Of a VM's word. */
 struct wire_counts {

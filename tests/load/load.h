@@ -136,7 +136,7 @@ size_t descendants(pid_t root, const char *comm, pid_t *ret, size_t max);
 /* What carries a call each, below that agent; and the session that they are children of. */
 size_t carriers(pid_t agent, pid_t *ret, size_t max);
 pid_t session_of(pid_t agent);
-/* At b, for callers that will not come: they would wait for their time limit. */
+/* For callers that will not come: they would wait for their time limit. */
 void end_waiting_carriers(void);
 size_t descriptors_of(pid_t pid);
 /* KiB of private memory. */

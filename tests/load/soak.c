@@ -56,6 +56,7 @@ static struct {
     size_t n_events, most_events;
     struct restart restarts[2 * VMS + 1];
     size_t kills[PARTS], started[KINDS], right[KINDS], failed[KINDS];
+    size_t slow;               /* of those that failed */
     size_t unexplained, ports; /* that may stay reserved */
 } s;
 
@@ -196,32 +197,37 @@ static bool is_clean(const struct call *c)
     return c->over && c->got_code > 0 && !c->wrong && c->got <= (c->fixed ? c->fixed : c->size);
 }
 
+/* A call, and what was killed around it. */
+static void print_story(const struct call *c, const char *what)
+{
+    printf("  %s (%s, first byte after %lld us, at %llu):\n", what, kind_names[c->kind],
+           c->first ? (long long)(c->first - c->begun) : -1LL, (unsigned long long)c->begun);
+    call_print(c);
+    for (size_t i = s.n_events; i-- > 0 && s.events[i].at + 3000000 > c->begun;)
+        if (s.events[i].at < c->begun + 3000000)
+            printf("    %s of %u killed at %+lld us, back %+lld us, explains one at %llu\n",
+                   part_names[s.events[i].part], s.events[i].domid,
+                   (long long)(s.events[i].at - c->begun),
+                   s.events[i].back ? (long long)(s.events[i].back - c->begun) : -1LL,
+                   (unsigned long long)s.events[i].user);
+}
+
 static void take_stock(size_t slot)
 {
     struct call *c = &s.calls[slot];
     bool right = call_is_right(c), clean = right || (is_clean(c) && is_explained(slot));
+    bool slow = c->ended - c->begun > YOUNG_US;
 
     if (right) {
         s.right[c->kind]++;
     } else {
         s.failed[c->kind]++;
-        if (getenv("LOAD_VERBOSE")) {
-            printf("  failed at %llu (%s): ", (unsigned long long)c->begun, kind_names[c->kind]);
-            call_print(c);
-        }
+        s.slow += slow;
         s.unexplained += !clean;
-        if (!clean && s.unexplained <= SHOWN) {
-            printf("  no kill explains this (%s, first byte after %lld us, at %llu):\n",
-                   kind_names[c->kind], c->first ? (long long)(c->first - c->begun) : -1LL,
-                   (unsigned long long)c->begun);
-            call_print(c);
-            for (size_t i = s.n_events; i-- > 0 && s.events[i].at + 3000000 > c->begun;)
-                printf("    %s of %u killed at %+lld us, back %+lld us, explains one at %llu\n",
-                       part_names[s.events[i].part], s.events[i].domid,
-                       (long long)(s.events[i].at - c->begun),
-                       s.events[i].back ? (long long)(s.events[i].back - c->begun) : -1LL,
-                       (unsigned long long)s.events[i].user);
-        }
+        if (!clean && s.unexplained <= SHOWN)
+            print_story(c, "no kill explains this");
+        else if (getenv("LOAD_VERBOSE"))
+            print_story(c, slow ? "failed, and took long" : "failed");
     }
     c->over = false;
 }
@@ -434,33 +440,12 @@ static void end_calls(bool wait)
     }
 }
 
-/* Those that nobody will connect, long before their time limit. */
-static void end_carriers(void)
-{
-    static const char *const names[] = {"qrexec-agent", "qrexec-session"};
-    pid_t pids[256];
-
-    for (size_t k = 0; k < ARRAY_SIZE(names); k++) {
-        size_t n = descendants(getpid(), names[k], pids, ARRAY_SIZE(pids));
-
-        for (size_t i = 0; i < n; i++) {
-            bool stays = false;
-
-            for (size_t v = 0; v < VMS; v++)
-                stays = stays || pids[i] == world.vms[v].agent ||
-                        pids[i] == session_of(world.vms[v].agent);
-            if (!stays)
-                (void)kill(pids[i], SIGKILL);
-        }
-    }
-}
-
 static void print_counts(void)
 {
     for (size_t i = 0; i < KINDS; i++)
         printf("  %-10s %6zu started, %6zu right, %5zu failed cleanly\n", kind_names[i],
                s.started[i], s.right[i], s.failed[i]);
-    printf("  killed:");
+    printf("  of those that failed %zu took over %u s\n  killed:", s.slow, YOUNG_US / 1000000);
     for (size_t i = 0; i < PARTS; i++)
         printf(" %zu %s%s", s.kills[i], part_names[i], i + 1 < PARTS ? "," : "\n");
     fflush(stdout);
@@ -506,7 +491,7 @@ void soak(unsigned seconds)
     /* of a client whose agent was killed before it: until the port is used again */
     before.files += s.kills[CLIENT];
     if (!wait)
-        end_carriers();
+        end_waiting_carriers();
     left_check(&before, wait ? LEFT_LONG_MS : WAIT_MS, "the soak");
     free(s.events);
 }

@@ -10,6 +10,7 @@
 
 #include "libqrexec/base/spawn.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -71,6 +72,26 @@ static void forget_files(const struct vm *vm)
     (void)unlink(in_dir("run/vchan/vchan.%u.0.512.sock", vm->domid));
 }
 
+/* As the domain spawner does: nobody will come to these any more. */
+static void hang_up_on_servers(const struct vm *vm)
+{
+    char client[32];
+    DIR *d = opendir(in_dir("run/vchan"));
+    const struct dirent *e;
+
+    snprintf(client, sizeof(client), ".%u.", vm->domid);
+    while (d && (e = readdir(d))) {
+        const char *at = strncmp(e->d_name, "vchan.", 6) ? NULL : strchr(e->d_name + 6, '.');
+        int fd;
+
+        if (at && str_starts(at, client) &&
+            unix_connect(in_dir("run/vchan/%s", e->d_name), &fd) == 0)
+            close(fd);
+    }
+    if (d)
+        closedir(d);
+}
+
 static bool has_ended(const struct vm *vm)
 {
     return waitpid(vm->daemon, NULL, WNOHANG) != 0 || waitpid(vm->agent, NULL, WNOHANG) != 0;
@@ -98,6 +119,7 @@ static void lease(int fd, uint32_t domid)
     while (!has_ended(&vm) && poll(&p, 1, 20) == 0)
         ;
     kill_all();
+    hang_up_on_servers(&vm);
     forget_files(&vm);
 }
 

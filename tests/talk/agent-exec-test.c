@@ -3,6 +3,7 @@
 
 #include "libqrexec/base/spawn.h"
 
+#include <dirent.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -178,6 +179,92 @@ static void a_call_that_waits_for_its_caller_has_no_bytes(void **state)
     expect_counts(9, 515, 0, 0);
     send_word("stop.9.515");
     expect_terminated(&world, 9, 515);
+}
+
+/* Its parent, 0 when it is gone; and whether the agent is above it. */
+static pid_t parent_of(pid_t pid, bool *ret_ours)
+{
+    _cleanup_(freep) char *path = format_new("/proc/%d/stat", (int)pid);
+    _cleanup_(freep) char *text = NULL;
+    const char *end;
+    pid_t parent;
+    bool ignored;
+    size_t n;
+
+    *ret_ours = false;
+    if (pid <= 1 || file_read(path, 4096, &text, &n) != 0 || !(end = strrchr(text, ')')) ||
+        end[2] == 'Z')
+        return 0;
+    parent = (pid_t)strtol(end + 4, NULL, 10);
+    *ret_ours = parent == world.agent || (parent_of(parent, &ignored) && ignored);
+    return parent;
+}
+
+/* The newest process that the agent, or a session of it, forked. */
+static pid_t newest_carrier(void)
+{
+    DIR *proc = opendir("/proc");
+    pid_t newest = 0;
+    bool ours;
+
+    assert_non_null(proc);
+    for (const struct dirent *e; (e = readdir(proc));) {
+        pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
+
+        if (pid > newest && parent_of(pid, &ours) && ours)
+            newest = pid;
+    }
+    closedir(proc);
+    assert_int_not_equal(newest, 0);
+    return newest;
+}
+
+/* It waits for its caller, and is killed. */
+static void kill_waiting(uint32_t port)
+{
+    char look[32];
+
+    assert_int_equal(format(look, sizeof(look), "look.9.%u", port), 0);
+    send_word(look);
+    expect_counts(9, port, 0, 0);
+    assert_int_equal(kill(newest_carrier(), SIGKILL), 0);
+}
+
+/* Another takes its place to say so: nothing was run, and nobody waits in vain. */
+static void a_carrier_killed_before_its_caller_was_reached_is_replaced(void **state)
+{
+    const struct {
+        const char *line;
+        int code;
+    } cases[] = {{line("touch /nowhere; echo never"), 125},
+                 {"nobody-here:QUBESRPC test.None+ a", 127}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct outcome o;
+        int listener, fd;
+
+        send_exec(&world, EXEC_CMDLINE, 9, 516, cases[i].line);
+        kill_waiting(516);
+        listener = vchan_serve(&world, 9, 516);
+        fd = vchan_accept(listener);
+        close(listener);
+        call_finish(fd, &o);
+        assert_int_equal(o.code, cases[i].code);
+        assert_string_equal(o.out, "");
+        expect_terminated(&world, 9, 516);
+        expect_nothing(world.daemon);
+    }
+}
+
+static void one_that_replaces_another_is_not_replaced(void **state)
+{
+    (void)state;
+    send_exec(&world, EXEC_CMDLINE, 9, 516, line("echo never"));
+    kill_waiting(516);
+    kill_waiting(516);
+    expect_terminated(&world, 9, 516);
+    expect_nothing(world.daemon);
 }
 
 /* Ended, if perhaps not waited for yet by whoever is its parent now. */
@@ -477,6 +564,8 @@ int main(void)
         cmocka_unit_test(gone_caller_that_never_served_ends_the_wait),
         cmocka_unit_test(looked_at_a_call_tells_its_bytes),
         cmocka_unit_test(a_call_that_waits_for_its_caller_has_no_bytes),
+        cmocka_unit_test(a_carrier_killed_before_its_caller_was_reached_is_replaced),
+        cmocka_unit_test(one_that_replaces_another_is_not_replaced),
         cmocka_unit_test(a_stopped_call_ends_and_its_caller_is_told),
         cmocka_unit_test(a_service_over_its_time_ends_with_125_and_says_so),
         cmocka_unit_test(a_service_over_its_bytes_ends_with_125_and_says_so),

@@ -5,6 +5,7 @@
 #include "libqrexec/base/paths.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 static char *root;
@@ -217,6 +218,45 @@ static void an_ended_domain_leaves_nothing(void **state)
     turn();
 }
 
+/* The peer came, and left. */
+static bool is_hung_up_on(int listener)
+{
+    struct pollfd p = {.fd = listener, .events = POLLIN};
+    _cleanup_(closep) int fd = poll(&p, 1, 100) == 1 ? accept(listener, NULL, NULL) : -1;
+    char byte;
+
+    return fd >= 0 && read(fd, &byte, 1) == 0;
+}
+
+static void who_waits_for_an_ended_domain_is_hung_up_on(void **state)
+{
+    int waits, of_dom0, of_another, late, newer;
+
+    (void)state;
+    assert_int_equal(vchan_switch_add(&sw, 3, geteuid()), 0);
+    assert_int_equal(unix_listen(in(1, "vchan.1.2.600.sock"), 0666, &waits), 0);
+    assert_int_equal(unix_listen(in(0, "vchan.0.2.513.sock"), 0666, &of_dom0), 0);
+    assert_int_equal(unix_listen(in(1, "vchan.1.3.600.sock"), 0666, &of_another), 0);
+    assert_int_equal(symlink("vchan.1.3.600.sock", in(1, "vchan.1.2.602.sock")), 0);
+    assert_int_equal(mkfifo(in(1, "vchan.1.2.604.sock"), 0666), 0);
+    turn();
+    vchan_switch_remove(&sw, 2);
+    assert_true(is_hung_up_on(waits));
+    assert_true(is_hung_up_on(of_dom0));
+    assert_false(is_hung_up_on(of_another)); /* not by way of the link either */
+    /* told of it before it ended, and served after */
+    assert_int_equal(unix_listen(in(1, "vchan.1.2.606.sock"), 0666, &late), 0);
+    assert_int_equal(unix_listen(in(1, "vchan.1.9.606.sock"), 0666, &newer), 0);
+    turn();
+    assert_true(is_hung_up_on(late));
+    assert_false(is_hung_up_on(newer)); /* that domain may come yet */
+    close(waits);
+    close(of_dom0);
+    close(of_another);
+    close(late);
+    close(newer);
+}
+
 static void a_new_switch_removes_what_a_killed_one_left(void **state)
 {
     (void)state;
@@ -265,6 +305,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_domain_that_comes_late_finds_what_waits, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_ended_domain_leaves_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_waits_for_an_ended_domain_is_hung_up_on, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_new_switch_removes_what_a_killed_one_left, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(lost_events_are_made_up_for, set_up, tear_down),
