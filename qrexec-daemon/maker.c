@@ -1,8 +1,8 @@
 /*
  * What a call has of the spawner: see maker.h.
  *
- * One conversation after the other over one stream: `says` is what to do with the answer of the
- * present one. A maker that was dropped with something left to do (a disposable whose creation is
+ * One conversation after the other over one stream: `step` is what the answer of the present one
+ * is about. A maker that was dropped with something left to do (a disposable whose creation is
  * under way, or that must be killed) lives on until that is said and answered.
  */
 #include "qrexec-daemon/maker.h"
@@ -19,7 +19,7 @@
 #define PATIENCE_MS 2000  /* for the lease of a spawner of which nothing shows that it has them */
 #define KILL_MS     60000 /* then a spawner is not waited for any more */
 
-enum step { LEASING, LEASED, CREATING, STARTING, KILLING };
+enum step { LEASING, LEASED, CREATING, STARTING, KILLING, FAILED };
 
 struct maker {
     struct maker *next; /* of those that were dropped and live on */
@@ -52,8 +52,11 @@ static void maker_free(struct maker *m)
     free(m);
 }
 
+/* After a failure nothing is under way, so one that is dropped then waits for nothing. */
 static void tell(struct maker *m, enum maker_event ev, const char *text)
 {
+    if (ev == MAKER_FAILED)
+        m->step = FAILED;
     if (m->dropped)
         maker_free(m);
     else

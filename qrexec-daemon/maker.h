@@ -1,5 +1,6 @@
 /*
- * What a call has of the spawner: a disposable, or the start of its target.
+ * What a call has of the spawner: a disposable, or the start of its target
+ * (tests/talk/daemon-disposable-test.c).
  *
  * A disposable is a lease: the connection that asked for it stays open, and its end is the
  * disposable's. Where the spawner is another's, and knows no leases, it is created and started over

@@ -1,6 +1,7 @@
 /* qrexec-daemon and a disposable: made for a call, gone with it, whatever ends it. */
 #include "tests/talk/daemon-stage.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -223,6 +224,40 @@ static void a_disposable_created_for_nobody_is_killed(void **state)
     stage_end(&s);
 }
 
+/* Nothing is under way then, so nothing is waited for. */
+static void a_creation_that_fails_leaves_no_connection(void **state)
+{
+    static const struct {
+        const char *says;
+        size_t n;
+    } answers[] = {{"", 0}, {NO_MEMORY, sizeof(NO_MEMORY) - 1}, {"0", 2}, {"x", 1}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+        uint64_t deadline;
+        unsigned before;
+        struct stage s;
+        int fd;
+
+        stage_begin(&s, 4);
+        s.internal = stage_listen(&s, "/run/qubesd.internal.sock");
+        s.admin = stage_listen(&s, "/run/qubesd.sock");
+        before = stage_descriptors(&s);
+        send_trigger(s.agent, "", "@dispvm", "SOCKET1", "test.Echo");
+        policy_answers(&s, "source=email\n", ALLOW("@dispvm:dvm", "@dispvm"));
+        fd = expect_admin(s.internal, "internal.LeaseDisposable+ email name dvm", "\n");
+        admin_says(fd, "", 0); /* as one that is killed */
+        fd = expect_admin(s.admin, "admin.vm.CreateDisposable+ dom0 name dvm", "");
+        admin_says(fd, answers[i].says, answers[i].n);
+        expect_refused(s.agent, "SOCKET1");
+        deadline = clock_ms() + 2000;
+        while (stage_descriptors(&s) > before && deadline_left(deadline) > 0)
+            (void)poll(NULL, 0, 5);
+        assert_int_equal(stage_descriptors(&s), before);
+        stage_end(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +270,7 @@ int main(void)
         cmocka_unit_test(a_disposable_whose_daemon_refuses_is_given_back),
         cmocka_unit_test(without_leases_it_is_created_started_and_killed),
         cmocka_unit_test(a_disposable_created_for_nobody_is_killed),
+        cmocka_unit_test(a_creation_that_fails_leaves_no_connection),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "libqrexec/base/paths.h"
 #include "libqrexec/base/spawn.h"
 
+#include <dirent.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -437,6 +438,19 @@ int expect_admin(int listener, const char *header, const char *payload)
     assert_string_equal(data, header);
     assert_memory_equal(data + strlen(header) + 1, payload, strlen(payload));
     return fd;
+}
+
+unsigned stage_descriptors(const struct stage *s)
+{
+    _cleanup_(freep) char *path = format_new("/proc/%d/fd", (int)s->daemon);
+    DIR *dir = opendir(path);
+    unsigned n = 0;
+
+    assert_non_null(dir);
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n;
 }
 
 void admin_says(int fd, const char *data, size_t n)

@@ -80,6 +80,8 @@ int client_begin(const struct stage *s);
 
 /* The next request to the policy service is checked for its lines, and answered. */
 void policy_answers(struct stage *s, const char *line, const char *answer);
+/* How many descriptors the daemon holds, and a few more, always as many. */
+unsigned stage_descriptors(const struct stage *s);
 void expect_gone(const struct stage *s, const char *path);
 void expect_there(const struct stage *s, const char *path);
 

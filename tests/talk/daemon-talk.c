@@ -3,7 +3,6 @@
 
 #include "libqrexec/base/spawn.h"
 
-#include <dirent.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -245,27 +244,14 @@ static void probe(struct play *p)
     hear_text(p, fd, "REFUSED('PROBE'/32)");
 }
 
-static unsigned count_fds(pid_t pid)
-{
-    _cleanup_(freep) char *path = format_new("/proc/%d/fd", (int)pid);
-    DIR *dir = opendir(path);
-    unsigned n = 0;
-
-    assert_non_null(dir);
-    while (readdir(dir))
-        n++;
-    closedir(dir);
-    return n;
-}
-
 static void check_fds(struct play *p)
 {
     uint64_t deadline = clock_ms() + WAIT_MS;
 
-    while (p->fds && count_fds(p->s.daemon) != p->fds && deadline_left(deadline) > 0)
+    while (p->fds && stage_descriptors(&p->s) != p->fds && deadline_left(deadline) > 0)
         (void)poll(NULL, 0, 2);
-    check(p, !p->fds || count_fds(p->s.daemon) == p->fds, "descriptors are left over");
-    p->fds = count_fds(p->s.daemon);
+    check(p, !p->fds || stage_descriptors(&p->s) == p->fds, "descriptors are left over");
+    p->fds = stage_descriptors(&p->s);
 }
 
 /* Each beginning of the bytes, and the end. */
