@@ -45,8 +45,7 @@ struct call {
     struct watch link_watch;   /* while it is asked something */
     bool asked;                /* it was told to look, and has not answered */
     struct buf answer;
-    int server;      /* connection to a fork server or a session's carrier, or -1 */
-    bool in_session; /* the latter */
+    int server; /* connection to a fork server or a session's carrier, or -1 */
     enum progress progress;
     bool replaced; /* who carries it now only tells the caller */
     unsigned tries;
@@ -195,6 +194,7 @@ static void carrier_gone(struct call *c)
     watch_stop(&c->link_watch);
     close_fd(&c->server);
     close_fd(&c->link);
+    buf_consume(&c->answer, buf_len(&c->answer));
     if (c->asked)
         control_send_counts(c->agent, c->epoch, &none);
     c->asked = false;
@@ -216,23 +216,22 @@ static void server_gone(struct call *c)
     call_go(c);
 }
 
+/* What it said before it went counts, also when it takes no more words. */
 static void on_server(struct watch *w, short revents)
 {
     struct call *c = container_of(w, struct call, watch);
     unsigned char said[256];
     ssize_t n = buf_write_fd(&c->out, c->server);
+    bool listens = n >= 0 || n == -EAGAIN;
 
     (void)revents;
-    if (n >= 0 || n == -EAGAIN) {
-        n = read(c->server, said, sizeof(said));
-        if (n > 0)
-            take_answer(c, said, (size_t)n);
-        if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))) {
-            watch_set(w, c->server, (short)(buf_len(&c->out) ? POLLIN | POLLOUT : POLLIN));
-            return;
-        }
-    }
-    server_gone(c);
+    n = read(c->server, said, sizeof(said));
+    if (n > 0)
+        take_answer(c, said, (size_t)n);
+    if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+        watch_set(w, c->server, listens && buf_len(&c->out) ? POLLIN | POLLOUT : POLLIN);
+    else
+        server_gone(c);
 }
 
 /* Whoever listens there must be the user, or root, or us: anyone may make a socket in a folder. */
@@ -340,13 +339,8 @@ static bool call_to_session(struct call *c)
         c->failed = SERVICE_E_TROUBLE;
         return false;
     }
-    if (!c->in_session) {
-        buf_deinit(&c->out);
-        c->out = BUF_NULL(WORDS_ROOM);
-    }
     /* words that the session before did not take are told to this one, as wholes */
     buf_consume(&c->out, buf_len(&c->out) % WORD_SIZE);
-    c->in_session = true;
     c->progress = GIVEN;
     c->watch.fn = on_server;
     watch_set(&c->watch, c->server, (short)(buf_len(&c->out) ? POLLIN | POLLOUT : POLLIN));
@@ -466,6 +460,7 @@ static struct call *call_new(struct agent *a, uint32_t type, const struct wire_e
     c->epoch = a->control.epoch;
     c->server = c->link = -1;
     c->link_watch = (struct watch){.fn = on_link, .fd = -1};
+    c->out = BUF_NULL(WORDS_ROOM);
     c->answer = BUF_NULL(WIRE_COUNTS_SIZE);
     c->next = a->calls.first;
     if (c->next)

@@ -1,6 +1,7 @@
 /*
  * Carrying one call: the process that connects to the caller, starts the service and moves the
- * bytes. The agent and the fork server fork into this, without exec.
+ * bytes. The agent, a session and the fork server fork into this, without exec
+ * (tests/talk/agent-exec-test.c).
  */
 #ifndef QREXEC_AGENT_CARRY_H
 #define QREXEC_AGENT_CARRY_H

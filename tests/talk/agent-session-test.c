@@ -132,6 +132,32 @@ static void a_call_in_the_queue_is_not_lost(void **state)
     close(listener);
 }
 
+/* The agent finds all at once: that the caller was reached, the end, and a word for it. */
+static void a_call_that_ended_before_a_word_is_over(void **state)
+{
+    static const char look[32] = "look.9.522";
+    struct outcome o;
+    int listener, fd;
+
+    (void)state;
+    (void)session_of(PARENT);
+    send_exec(&world, EXEC_CMDLINE, 9, 522, line("QUBESRPC test.Cat+ email"));
+    message_send(world.daemon, REFUSED, look, sizeof(look));
+    message_expect(world.daemon, 0x2f0, &(struct message){0}); /* somebody carries it */
+    assert_int_equal(kill(world.agent, SIGSTOP), 0);
+    listener = vchan_serve(&world, 9, 522);
+    fd = vchan_accept(listener);
+    close(listener);
+    message_send(fd, DATA_STDIN, NULL, 0);
+    call_finish(fd, &o);
+    assert_int_equal(o.code, 0);
+    (void)poll(NULL, 0, 50); /* it has ended */
+    message_send(world.daemon, REFUSED, look, sizeof(look));
+    assert_int_equal(kill(world.agent, SIGCONT), 0);
+    expect_terminated(&world, 9, 522);
+    expect_nothing(world.daemon);
+}
+
 static void many_calls_wait_for_a_login(void **state)
 {
     enum { N = 300 };
@@ -243,6 +269,7 @@ int main(void)
         cmocka_unit_test(one_that_was_killed_is_replaced),
         cmocka_unit_test(a_call_outlives_its_session),
         cmocka_unit_test(a_call_in_the_queue_is_not_lost),
+        cmocka_unit_test(a_call_that_ended_before_a_word_is_over),
         cmocka_unit_test(many_calls_wait_for_a_login),
         cmocka_unit_test(a_program_finds_what_the_profile_sets),
         cmocka_unit_test(who_cannot_log_in_gets_125),
