@@ -135,31 +135,38 @@ size_t guest_daemon_next_wait(size_t wait)
     return wait ? size_min(2 * wait, DAEMON_WAIT_MAX) : DAEMON_WAIT_MS;
 }
 
-static void forget_file(const char *prefix, uint32_t domid)
+static void forget_file(const char *name, uint32_t domid, const char *suffix)
 {
     char path[PATH_SIZE];
 
-    if (path_get(path, "/run/qubes/%s.%u", prefix, domid) == 0)
+    if (path_get(path, "/run/qubes/%s.%u%s", name, domid, suffix) == 0)
         (void)unlink(path);
 }
 
-static void forget_link(const char *prefix, const char *name, uint32_t domid)
+static void forget_link(const char *prefix, const char *name, uint32_t domid, const char *suffix)
 {
     char path[PATH_SIZE], to[32];
 
-    if (path_get(path, "/run/qubes/qrexec.%s%s", prefix, name) == 0 &&
+    if (path_get(path, "/run/qubes/qrexec.%s%s%s", prefix, name, suffix) == 0 &&
         format(to, sizeof(to), "qrexec.%u", domid) == 0)
         link_remove(path, to);
 }
 
-/* Its sockets are left by one that was killed; its ports-file.c cannot tell its own end. */
+/*
+ * Its sockets are left by one that was killed, and what it was about to rename (".new"); its
+ * ports-file.c cannot tell its own end.
+ */
 void guest_daemon_forget(const struct domain_spec *spec, uint32_t domid)
 {
-    forget_file("ports", domid);
-    forget_file("qrexec-calls", domid);
-    forget_link("", spec->name, domid);
-    forget_link("uuid:", spec->uuid, domid);
-    forget_file("qrexec", domid);
+    static const char *const suffixes[] = {"", ".new"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+        forget_file("ports", domid, suffixes[i]);
+        forget_link("", spec->name, domid, suffixes[i]);
+        forget_link("uuid:", spec->uuid, domid, suffixes[i]);
+    }
+    forget_file("qrexec-calls", domid, "");
+    forget_file("qrexec", domid, "");
 }
 
 void guest_logs_remove(const struct domain_spec *spec)

@@ -11,6 +11,9 @@ EXTRA_DIST += tests/integration/domains.sh
 TESTS += tests/integration/isolation.sh tests/integration/domain-life.sh
 
 HELPER_TESTS =
+HELPER_TESTS += tests/unit/domain-spawner/guest-daemon-test
+tests_unit_domain_spawner_guest_daemon_test_SOURCES = tests/unit/domain-spawner/guest-daemon-test.c tests/unit/test.h
+tests_unit_domain_spawner_guest_daemon_test_LDADD = domain-spawner/libhelper.la $(CMOCKA_LIBS)
 HELPER_TESTS += tests/unit/domain-spawner/helper-protocol-test
 tests_unit_domain_spawner_helper_protocol_test_SOURCES = tests/unit/domain-spawner/helper-protocol-test.c tests/unit/test.h
 tests_unit_domain_spawner_helper_protocol_test_LDADD = domain-spawner/libhelper.la $(CMOCKA_LIBS)

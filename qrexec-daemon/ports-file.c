@@ -9,6 +9,7 @@
  */
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
+#include "libqrexec/base/paths.h"
 #include "qrexec-daemon/ports.h"
 
 #include <errno.h>
@@ -18,8 +19,13 @@
 #define FILE_MOST  (4U << 20)
 #define LINES_MOST 10000 /* then it is written anew, with what is taken */
 
+/*
+ * Only one daemon writes it, so the name beside it is known, and one that was killed leaves nothing
+ * that stays (guest_daemon_forget()). Nor is it synced: a crash of the machine ends the calls.
+ */
 static int write_anew(struct ports *p)
 {
+    char beside[PATH_SIZE];
     _cleanup_(freep) char *text = NULL;
     size_t n = 0, at = 0;
     uint32_t domain, port;
@@ -39,11 +45,21 @@ static int write_anew(struct ports *p)
         return -ENOMEM;
     close_fd(&p->file);
     p->lines = 0;
-    r = file_replace(p->path, text, n, 0600);
+    r = format(beside, sizeof(beside), "%s.new", p->path);
     if (r)
         return r;
-    p->file = open(p->path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
-    return p->file < 0 ? -errno : 0;
+    (void)unlink(beside);
+    p->file = open(beside, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (p->file < 0)
+        return -errno;
+    r = write_full(p->file, text, n);
+    if (!r && rename(beside, p->path) < 0)
+        r = -errno;
+    if (r) {
+        (void)unlink(beside);
+        close_fd(&p->file);
+    }
+    return r;
 }
 
 static void take_line(struct ports *p, const char *line)

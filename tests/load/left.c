@@ -191,7 +191,16 @@ void left_count(struct left *ret)
     ret->files = files_seen;
 }
 
-/* Who it is, for whoever has to find out why. */
+static int show_file(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+    (void)st;
+    (void)where;
+    if (type != FTW_D && !strstr(path, "/log/"))
+        printf("  %s\n", path + strlen(world.dir));
+    return 0;
+}
+
+/* Who and what it is, for whoever has to find out why. */
 static void show_left(void)
 {
     static pid_t pids[PROCESSES_MOST];
@@ -205,6 +214,7 @@ static void show_left(void)
         printf("  %d %s below %d: %zu descriptors\n", (int)pids[i], comm, (int)parent,
                descriptors_of(pids[i]));
     }
+    (void)nftw(world.dir, show_file, 16, FTW_PHYS);
 }
 
 void left_check(const struct left *before, unsigned ms, const char *after_what)

@@ -61,13 +61,19 @@ static void kill_all(void)
     }
 }
 
+/* Those of the daemon as guest_daemon_forget() does. */
 static void forget_files(const struct vm *vm)
 {
+    static const char *const suffixes[] = {"", ".new"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+        (void)unlink(in_dir("run/qubes/qrexec.%s%s", vm->name, suffixes[i]));
+        (void)unlink(in_dir("run/qubes/qrexec.uuid:00000000-0000-4000-8000-%012u%s", vm->domid,
+                            suffixes[i]));
+        (void)unlink(in_dir("run/qubes/ports.%u%s", vm->domid, suffixes[i]));
+    }
     (void)unlink(in_dir("agent.%s", vm->name));
-    (void)unlink(in_dir("run/qubes/qrexec.%s", vm->name));
     (void)unlink(in_dir("run/qubes/qrexec.%u", vm->domid));
-    (void)unlink(in_dir("run/qubes/qrexec.uuid:00000000-0000-4000-8000-%012u", vm->domid));
-    (void)unlink(in_dir("run/qubes/ports.%u", vm->domid));
     (void)unlink(in_dir("run/qubes/qrexec-calls.%u", vm->domid));
     (void)unlink(in_dir("run/vchan/vchan.%u.0.512.sock", vm->domid));
 }

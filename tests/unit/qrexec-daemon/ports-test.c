@@ -179,6 +179,38 @@ static void the_next_daemon_knows_what_is_taken(void **state)
     test_rmdir(root);
 }
 
+/* As one leaves it that is killed before it has renamed it; nor is a link there followed. */
+static void what_lies_beside_the_file_is_replaced(void **state)
+{
+    char *root = test_mkdir(), path[4200], beside[4210], other[4200];
+    _cleanup_(freep) char *text = NULL;
+    struct ports p;
+    size_t n;
+
+    (void)state;
+    assert_int_equal(format(path, sizeof(path), "%s/ports.7", root), 0);
+    assert_int_equal(format(beside, sizeof(beside), "%s.new", path), 0);
+    assert_int_equal(format(other, sizeof(other), "%s/other", root), 0);
+    assert_int_equal(file_replace(other, "kept", 4, 0600), 0);
+    for (int i = 0; i < 2; i++) {
+        if (i == 0)
+            assert_int_equal(file_replace(beside, "half", 4, 0600), 0);
+        else
+            assert_int_equal(symlink(other, beside), 0);
+        ports_init(&p, 7);
+        assert_int_equal(ports_keep(&p, path, "ours"), 0);
+        assert_int_equal(access(beside, F_OK), -1);
+        assert_int_equal(allot(&p, 0), 513 + i);
+        ports_deinit(&p);
+    }
+    assert_int_equal(file_read(path, 4096, &text, &n), 0);
+    assert_string_equal(text, "ours\n+0 513\n+0 514\n");
+    free(take(text));
+    assert_int_equal(file_read(other, 4096, &text, &n), 0);
+    assert_string_equal(text, "kept");
+    test_rmdir(root);
+}
+
 /* Who was told of it by a daemon before may wait there still, whatever the agent says of its end.
  */
 static void what_an_earlier_daemon_allotted_rests(void **state)
@@ -239,6 +271,7 @@ int main(void)
         cmocka_unit_test(what_the_other_daemon_allotted_is_kept_beside_ours),
         cmocka_unit_test(a_port_that_cannot_be_is_not_kept),
         cmocka_unit_test(the_next_daemon_knows_what_is_taken),
+        cmocka_unit_test(what_lies_beside_the_file_is_replaced),
         cmocka_unit_test(what_an_earlier_daemon_allotted_rests),
         cmocka_unit_test(a_domain_that_is_gone_leaves_no_file),
     };
