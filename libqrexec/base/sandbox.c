@@ -1,13 +1,19 @@
 /* What a process gives up: see sandbox.h. */
 #include "libqrexec/base/sandbox.h"
 
+#include "libqrexec/base/spawn.h"
+
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define FILTER_MOST 512 /* instructions; ours have a hundred */
 
 static const char *const never[] = {
     "ptrace",
@@ -87,29 +93,16 @@ static int refuse(scmp_filter_ctx ctx, const char *const *names, size_t n)
     return 0;
 }
 
-int sandbox_enter(enum sandbox_kind kind)
+static int launcher_rules(scmp_filter_ctx ctx)
 {
-    scmp_filter_ctx ctx;
-    int r = 0;
+    return refuse(ctx, never, ARRAY_SIZE(never));
+}
 
-    if (IS_SANITIZED)
-        return 0;
-    if (kind == SANDBOX_SERVER && prctl(PR_SET_DUMPABLE, 0) < 0)
-        return -errno;
-    if ((kind == SANDBOX_SERVER || geteuid() != 0) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        return -errno;
-    ctx = seccomp_init(SCMP_ACT_ALLOW);
-    if (!ctx)
-        return -ENOMEM;
-    r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0);
-    if (!r)
-        r = refuse(ctx, never, ARRAY_SIZE(never));
-    if (!r && kind == SANDBOX_SERVER)
-        r = refuse(ctx, server_never, ARRAY_SIZE(server_never));
-    if (!r)
-        r = seccomp_load(ctx);
-    seccomp_release(ctx);
-    return r;
+static int server_rules(scmp_filter_ctx ctx)
+{
+    int r = launcher_rules(ctx);
+
+    return r ? r : refuse(ctx, server_never, ARRAY_SIZE(server_never));
 }
 
 static int refuse_ioctl(scmp_filter_ctx ctx, unsigned long request)
@@ -139,29 +132,79 @@ static int refuse_families(scmp_filter_ctx ctx)
     return r;
 }
 
-int sandbox_filter_domain(int *ret)
+static int domain_rules(scmp_filter_ctx ctx)
 {
-    int fd = memfd_create("domain-filter", MFD_CLOEXEC);
-    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
-    int r = fd < 0 || !ctx ? -ENOMEM : 0;
+    int r = refuse(ctx, domain_never, ARRAY_SIZE(domain_never));
 
-    if (!r)
-        r = refuse(ctx, domain_never, ARRAY_SIZE(domain_never));
     if (!r)
         r = refuse_ioctl(ctx, TIOCSTI);
     if (!r)
         r = refuse_ioctl(ctx, TIOCLINUX);
-    if (!r)
-        r = refuse_families(ctx);
+    return r ? r : refuse_families(ctx);
+}
+
+static int write_filter(int (*rules)(scmp_filter_ctx ctx), int fd)
+{
+    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+    int r = ctx ? rules(ctx) : -ENOMEM;
+
     if (!r)
         r = seccomp_export_bpf(ctx, fd);
-    if (!r && lseek(fd, 0, SEEK_SET) < 0)
-        r = -errno;
     if (ctx)
         seccomp_release(ctx);
-    if (r)
-        close_fd(&fd);
-    else
-        *ret = fd;
     return r;
+}
+
+/* By a child: what libseccomp takes for it would leave holes in this process's heap for good. */
+static int make_filter(int (*rules)(scmp_filter_ctx ctx), int *ret)
+{
+    _cleanup_(closep) int fd = memfd_create("filter", MFD_CLOEXEC);
+    pid_t pid = fd < 0 ? -1 : fork();
+    int r;
+
+    if (pid < 0)
+        return -errno;
+    if (pid == 0)
+        _exit(write_filter(rules, fd) ? 1 : 0);
+    r = spawn_wait(pid);
+    if (r)
+        return r < 0 ? r : -ENOMEM;
+    if (lseek(fd, 0, SEEK_SET) < 0)
+        return -errno;
+    *ret = take_fd(&fd);
+    return 0;
+}
+
+static int install_filter(int fd)
+{
+    struct sock_filter code[FILTER_MOST];
+    struct sock_fprog filter = {.filter = code};
+    ssize_t n = read(fd, code, sizeof(code));
+
+    if (n < 0)
+        return -errno;
+    if (n == 0 || n == (ssize_t)sizeof(code))
+        return -EMSGSIZE;
+    filter.len = (unsigned short)((size_t)n / sizeof(code[0]));
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) < 0 ? -errno : 0;
+}
+
+int sandbox_enter(enum sandbox_kind kind)
+{
+    _cleanup_(closep) int fd = -1;
+    int r;
+
+    if (IS_SANITIZED)
+        return 0;
+    if (kind == SANDBOX_SERVER && prctl(PR_SET_DUMPABLE, 0) < 0)
+        return -errno;
+    if ((kind == SANDBOX_SERVER || geteuid() != 0) && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return -errno;
+    r = make_filter(kind == SANDBOX_SERVER ? server_rules : launcher_rules, &fd);
+    return r ? r : install_filter(fd);
+}
+
+int sandbox_filter_domain(int *ret)
+{
+    return make_filter(domain_rules, ret);
 }
