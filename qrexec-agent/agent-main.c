@@ -106,7 +106,7 @@ int main(int argc, char **argv)
     if (!r)
         r = path_get(server, "%s", FORK_SERVER);
     if (!r)
-        r = path_get(agent.clients.path, "%s", AGENT_SOCKET);
+        r = format(agent.clients.path, sizeof(agent.clients.path), "%s" AGENT_SOCKET, paths_root());
     if (r) {
         log_error("QREXEC_ROOT: %s", strerror(-r));
         return 1;
@@ -114,7 +114,7 @@ int main(int argc, char **argv)
     r = read_options(argc, argv, &path, &fork_server);
     if (r)
         return r - 1;
-    if (path && format(agent.clients.path, PATH_SIZE, "%s", path)) {
+    if (path && format(agent.clients.path, sizeof(agent.clients.path), "%s", path)) {
         log_error("--agent-socket: the path is too long");
         return 2;
     }

@@ -15,8 +15,8 @@
 
 #include "libqrexec/base/buf.h"
 #include "libqrexec/base/charge.h"
+#include "libqrexec/base/io.h"
 #include "libqrexec/base/loop.h"
-#include "libqrexec/base/paths.h"
 #include "libqrexec/vchan/vchan.h"
 #include "libqrexec/wire/message.h"
 
@@ -52,7 +52,7 @@ struct control {
 
 /* The socket of this VM's callers. */
 struct clients {
-    char path[PATH_SIZE];
+    char path[UNIX_PATH_SIZE];
     int listener; /* -1: no daemon, no socket */
     struct watch watch;
     struct client *first;

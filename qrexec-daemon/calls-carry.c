@@ -5,6 +5,7 @@
 #include "qrexec-daemon/running-call.h"
 
 #include "libqrexec/base/log.h"
+#include "libqrexec/base/paths.h"
 #include "libqrexec/base/spawn.h"
 
 #include <errno.h>

@@ -3,6 +3,7 @@
  */
 #include "qrexec-daemon/running-call.h"
 
+#include "libqrexec/base/paths.h"
 #include "libqrexec/wire/command.h"
 #include "libqrexec/wire/policy-text.h"
 

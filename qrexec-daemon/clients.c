@@ -13,6 +13,7 @@
 #include "libqrexec/base/group.h"
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
+#include "libqrexec/base/paths.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -332,14 +333,14 @@ static void on_listener(struct watch *w, short revents)
 }
 
 static int link_path(const struct daemon *d, const char *prefix, const char *name,
-                     char buf[static PATH_SIZE])
+                     char buf[static UNIX_PATH_SIZE])
 {
-    return format(buf, PATH_SIZE, "%s/qrexec.%s%s", d->socket_dir, prefix, name);
+    return format(buf, UNIX_PATH_SIZE, "%s/qrexec.%s%s", d->socket_dir, prefix, name);
 }
 
 static void make_link(const struct daemon *d, const char *prefix, const char *name)
 {
-    char path[PATH_SIZE], temporary[PATH_SIZE], to[32];
+    char path[UNIX_PATH_SIZE], temporary[UNIX_PATH_SIZE + 4], to[32];
 
     if (link_path(d, prefix, name, path) || format(temporary, sizeof(temporary), "%s.new", path) ||
         format(to, sizeof(to), "qrexec.%u", d->domid))
@@ -352,7 +353,7 @@ static void make_link(const struct daemon *d, const char *prefix, const char *na
 /* Only ours: another daemon may serve a new domain of that name by now. */
 static void remove_link(const struct daemon *d, const char *prefix, const char *name)
 {
-    char path[PATH_SIZE], ours[32];
+    char path[UNIX_PATH_SIZE], ours[32];
 
     if (link_path(d, prefix, name, path) == 0 &&
         format(ours, sizeof(ours), "qrexec.%u", d->domid) == 0)
@@ -361,7 +362,7 @@ static void remove_link(const struct daemon *d, const char *prefix, const char *
 
 int clients_listen(struct daemon *d)
 {
-    char path[PATH_SIZE], number[16];
+    char path[UNIX_PATH_SIZE], number[16];
     int r = format(number, sizeof(number), "%u", d->domid);
 
     if (!r)
@@ -384,7 +385,7 @@ int clients_listen(struct daemon *d)
 
 void clients_stop(struct daemon *d)
 {
-    char path[PATH_SIZE], number[16];
+    char path[UNIX_PATH_SIZE], number[16];
 
     timer_stop(&d->accept_again);
     if (d->listener >= 0) {

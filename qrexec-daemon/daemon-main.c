@@ -7,6 +7,7 @@
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
 #include "libqrexec/base/notify.h"
+#include "libqrexec/base/paths.h"
 #include "libqrexec/base/sandbox.h"
 #include "libqrexec/base/spawn.h"
 #include "qrexec-daemon/daemon.h"
@@ -105,8 +106,8 @@ static int set_paths(struct daemon *d, const char *root, const char *socket_dir,
     int r = paths_init(root, PATHS_DAEMON);
 
     if (!r)
-        r = socket_dir ? format(d->socket_dir, PATH_SIZE, "%s", socket_dir)
-                       : path_get(d->socket_dir, "/run/qubes");
+        r = socket_dir ? format(d->socket_dir, sizeof(d->socket_dir), "%s", socket_dir)
+                       : format(d->socket_dir, sizeof(d->socket_dir), "%s/run/qubes", paths_root());
     if (!r)
         r = program ? format(program_path, PATH_SIZE, "%s", program)
                     : path_program(program_path, PATH_BIN, "qrexec-policy-exec");
@@ -217,10 +218,10 @@ static void raise_limits(void)
 
 static int serve(struct daemon *d)
 {
-    int r = loop_init();
+    int r = sandbox_enter(SANDBOX_LAUNCHER);
 
     if (!r)
-        r = sandbox_enter(SANDBOX_LAUNCHER);
+        r = loop_init();
     startup.fn = on_startup_timeout;
     if (!r && !start.no_wait)
         timer_set(&startup, start.limit_ms);

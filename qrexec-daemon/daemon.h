@@ -15,8 +15,8 @@
 
 #include "libqrexec/base/buf.h"
 #include "libqrexec/base/call-id.h"
+#include "libqrexec/base/io.h"
 #include "libqrexec/base/loop.h"
-#include "libqrexec/base/paths.h"
 #include "libqrexec/vchan/vchan.h"
 #include "libqrexec/wire/message.h"
 #include "qrexec-daemon/log-limit.h"
@@ -52,7 +52,7 @@ struct call_counts {
 
 /* Who looks at calls (see.h). */
 struct see {
-    char path[PATH_SIZE];
+    char path[UNIX_PATH_SIZE];
     struct watch listening;
     struct viewer *viewers;
     size_t n_viewers, n_asked;
@@ -64,7 +64,7 @@ struct see {
 struct daemon {
     uint32_t domid;
     const char *name, *uuid, *default_user;
-    char socket_dir[PATH_SIZE];
+    char socket_dir[UNIX_PATH_SIZE];
     struct control control;
     int listener;
     struct watch listening;

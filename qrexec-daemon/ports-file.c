@@ -9,7 +9,6 @@
  */
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
-#include "libqrexec/base/paths.h"
 #include "qrexec-daemon/ports.h"
 
 #include <errno.h>
@@ -19,18 +18,11 @@
 #define FILE_MOST  (4U << 20)
 #define LINES_MOST 10000 /* then it is written anew, with what is taken */
 
-/*
- * Only one daemon writes it, so the name beside it is known, and one that was killed leaves nothing
- * that stays (guest_daemon_forget()). Nor is it synced: a crash of the machine ends the calls.
- */
-static int write_anew(struct ports *p)
+static int text_of(const struct ports *p, char **ret, size_t *ret_len)
 {
-    char beside[PATH_SIZE];
-    _cleanup_(freep) char *text = NULL;
-    size_t n = 0, at = 0;
+    size_t at = 0;
     uint32_t domain, port;
-    FILE *f = open_memstream(&text, &n);
-    int r;
+    FILE *f = open_memstream(ret, ret_len);
 
     if (!f)
         return -ENOMEM;
@@ -41,13 +33,23 @@ static int write_anew(struct ports *p)
     for (size_t i = 0; i < p->n_sets; i++)
         for (port = 0; ports_next_resting(p, i, &domain, &port);)
             fprintf(f, "~%u %u\n", domain, port);
-    if (fclose(f) != 0)
-        return -ENOMEM;
-    close_fd(&p->file);
-    p->lines = 0;
-    r = format(beside, sizeof(beside), "%s.new", p->path);
+    return fclose(f) != 0 ? -ENOMEM : 0;
+}
+
+/*
+ * Only one daemon writes it, so the name beside it is known, and one that was killed leaves nothing
+ * that stays (guest_daemon_forget()). Nor is it synced: a crash of the machine ends the calls.
+ */
+static int write_anew(struct ports *p)
+{
+    _cleanup_(freep) char *text = NULL, *beside = format_new("%s.new", p->path);
+    size_t n = 0;
+    int r = beside ? text_of(p, &text, &n) : -ENOMEM;
+
     if (r)
         return r;
+    close_fd(&p->file);
+    p->lines = 0;
     (void)unlink(beside);
     p->file = open(beside, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (p->file < 0)

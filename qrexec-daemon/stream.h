@@ -10,10 +10,10 @@
 
 #include "libqrexec/base/buf.h"
 #include "libqrexec/base/call-id.h"
+#include "libqrexec/base/io.h"
 #include "libqrexec/base/loop.h"
 
-#define STREAM_PATH_SIZE 108 /* of a Unix socket */
-#define STREAM_END       1
+#define STREAM_END 1
 
 struct stream {
     struct watch watch;
@@ -25,7 +25,7 @@ struct stream {
     struct buf in, out;
     /* 0: something came; STREAM_END; negative errno. The stream may be closed and freed in it. */
     void (*fn)(struct stream *s, int status);
-    char path[STREAM_PATH_SIZE];
+    char path[UNIX_PATH_SIZE];
     /* The service is told this id, see call-id.h. The owner's; stays over stream_open(). */
     const char *call_id;
     enum call_id_to to;

@@ -29,6 +29,8 @@ int write_full(int fd, const void *data, size_t n);
 /* The same for a descriptor of either kind with a deadline; -ETIMEDOUT. */
 int read_full_until(int fd, void *data, size_t n, uint64_t deadline);
 
+#define UNIX_PATH_SIZE 108 /* of a socket's path, with its NUL */
+
 /*
  * A listening Unix stream socket at path, close-on-exec and non-blocking, with that mode from its
  * first moment. A socket that nobody serves any more is replaced; one that somebody does:

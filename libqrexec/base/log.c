@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <syslog.h>
 
@@ -80,26 +81,33 @@ static void clean(const char *in, char *out, size_t size)
     out[n] = 0;
 }
 
+static struct iovec piece(const char *text)
+{
+    return (struct iovec){.iov_base = (char *)(uintptr_t)text, .iov_len = strlen(text)};
+}
+
 static void emit(enum log_level level, const char *text)
 {
     static const int priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
-    char line[4400];
-    int n;
+    char priority[64];
 
     if (state.target == LOG_TARGET_SYSTEM && state.journal < 0 && !state.syslog)
         log_open(state.who, state.target);
     if (state.target == LOG_TARGET_SYSTEM && state.journal >= 0) {
-        n = snprintf(line, sizeof(line), "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nMESSAGE=%s\n",
-                     priorities[level], state.who, text);
-        if (send(state.journal, line, size_min((size_t)n, sizeof(line) - 1), MSG_NOSIGNAL) >= 0)
+        (void)snprintf(priority, sizeof(priority),
+                       "PRIORITY=%d\nSYSLOG_IDENTIFIER=", priorities[level]);
+        if (writev(state.journal,
+                   (struct iovec[]){piece(priority), piece(state.who), piece("\nMESSAGE="),
+                                    piece(text), piece("\n")},
+                   5) >= 0)
             return;
     } else if (state.target == LOG_TARGET_SYSTEM) {
         syslog(priorities[level], "%s", text);
         return;
     }
     /* one write, so that lines of processes that share stderr do not mix */
-    n = snprintf(line, sizeof(line), "%s: %s\n", state.who, text);
-    if (write(STDERR_FILENO, line, size_min((size_t)n, sizeof(line) - 1)) < 0)
+    if (writev(STDERR_FILENO,
+               (struct iovec[]){piece(state.who), piece(": "), piece(text), piece("\n")}, 4) < 0)
         return; /* nobody is left to tell */
 }
 

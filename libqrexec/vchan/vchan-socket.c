@@ -48,7 +48,7 @@ struct socket_vchan {
     bool late;     /* client: the watch was given up, tries go on */
     uint64_t since;
     struct sockaddr_un address;
-    char dir[PATH_SIZE];
+    char dir[UNIX_PATH_SIZE];
 };
 
 static struct socket_vchan *socket_vchan(const struct vchan *v)
@@ -71,7 +71,8 @@ static int set_address(struct socket_vchan *s, uint32_t server, uint32_t client,
     const char *dir = secure_getenv("VCHAN_SOCKET_DIR");
     int r;
 
-    r = dir && *dir ? format(s->dir, sizeof(s->dir), "%s", dir) : path_get(s->dir, "/run/vchan");
+    r = dir && *dir ? format(s->dir, sizeof(s->dir), "%s", dir)
+                    : format(s->dir, sizeof(s->dir), "%s/run/vchan", paths_root());
     if (r)
         return r;
     s->address.sun_family = AF_UNIX;
@@ -80,15 +81,15 @@ static int set_address(struct socket_vchan *s, uint32_t server, uint32_t client,
 }
 
 /* A name that nobody else uses, in the same directory; no longer than the real one. */
-static int name_of(const struct socket_vchan *s, pid_t pid, char buf[static PATH_SIZE])
+static int name_of(const struct socket_vchan *s, pid_t pid, char buf[static UNIX_PATH_SIZE])
 {
     uint32_t own = 0;
 
     (void)socket_own_domain(&own);
-    return format(buf, PATH_SIZE, "%s/.%u.%x", s->dir, own, (unsigned)pid);
+    return format(buf, UNIX_PATH_SIZE, "%s/.%u.%x", s->dir, own, (unsigned)pid);
 }
 
-static int own_name(const struct socket_vchan *s, char buf[static PATH_SIZE])
+static int own_name(const struct socket_vchan *s, char buf[static UNIX_PATH_SIZE])
 {
     return name_of(s, getpid(), buf);
 }
@@ -106,7 +107,7 @@ static bool is_ours(const struct socket_vchan *s, const char *path)
  */
 static void remove_name(const struct socket_vchan *s)
 {
-    char aside[PATH_SIZE];
+    char aside[UNIX_PATH_SIZE];
 
     if (!is_ours(s, s->address.sun_path) || own_name(s, aside) ||
         rename(s->address.sun_path, aside) < 0)
@@ -178,7 +179,7 @@ static int server_bind(struct socket_vchan *s)
 {
     _cleanup_(closep) int fd = -1;
     struct sockaddr_un a = {.sun_family = AF_UNIX};
-    char path[PATH_SIZE];
+    char path[UNIX_PATH_SIZE];
     struct stat st;
     mode_t old;
     int r;
@@ -479,7 +480,7 @@ static void unlink_socket(const char *path)
 static void socket_forget_port(uint32_t domain, uint32_t port, pid_t pid)
 {
     struct socket_vchan s = {0};
-    char path[PATH_SIZE];
+    char path[UNIX_PATH_SIZE];
     uint32_t own;
 
     if (socket_own_domain(&own) || set_address(&s, own, domain, port))

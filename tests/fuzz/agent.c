@@ -443,7 +443,7 @@ static void set_up(void)
 
     memset(&a, 0, sizeof(a));
     check(!format(server, sizeof(server), "%s/server.%%s", folder_new()) &&
-              !format(a.clients.path, PATH_SIZE, "%s/agent", folder_new()),
+              !format(a.clients.path, sizeof(a.clients.path), "%s/agent", folder_new()),
           "no path");
     a.calls.fork_server = server;
     a.calls.told_meminfo = true; /* nobody here is told */

@@ -500,7 +500,7 @@ static void set_up(void)
                         .default_user = "user",
                         .listener = -1,
                         .pending.most = DAEMON_CALLS_MOST};
-    check(path_get(d.socket_dir, "/run/qubes") == 0, "no path");
+    check(format(d.socket_dir, sizeof(d.socket_dir), "%s/run/qubes", paths_root()) == 0, "no path");
     program_init(&d.program, "/program");
     ports_init(&d.ports, DOMID);
     stage_vchan_reset();

@@ -63,7 +63,7 @@ static int up(void)
     memset(&a, 0, sizeof(a));
     stage_reset();
     stage_vchan_reset();
-    (void)format(a.clients.path, PATH_SIZE, "%s/agent", folder_new());
+    (void)format(a.clients.path, sizeof(a.clients.path), "%s/agent", folder_new());
     a.calls.fork_server = server_path;
     a.calls.told_meminfo = true;
     failing_on();

@@ -78,7 +78,8 @@ static int up(void)
                         .listener = -1,
                         .pending.most = DAEMON_CALLS_MOST};
     failing_off();
-    failing_check(path_get(d.socket_dir, "/run/qubes") == 0, "no path");
+    failing_check(format(d.socket_dir, sizeof(d.socket_dir), "%s/run/qubes", paths_root()) == 0,
+                  "no path");
     stage_reset();
     stage_vchan_reset();
     for (int i = 0; i < SERVICES; i++)

@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -101,6 +102,7 @@ static bool fails(const char *name, int error)
     X(int, -1, ENOBUFS, setsockopt, (int fd, int a, int b, const void *p, socklen_t n), (fd, a, b, p, n)) \
     X(ssize_t, -1, EIO, read, (int fd, void *p, size_t n), (fd, p, n)) \
     X(ssize_t, -1, ENOSPC, write, (int fd, const void *p, size_t n), (fd, p, n)) \
+    X(ssize_t, -1, ENOSPC, writev, (int fd, const struct iovec *v, int n), (fd, v, n)) \
     X(ssize_t, -1, ECONNRESET, recv, (int fd, void *p, size_t n, int f), (fd, p, n, f)) \
     X(ssize_t, -1, EPIPE, send, (int fd, const void *p, size_t n, int f), (fd, p, n, f)) \
     X(ssize_t, -1, EPIPE, sendto, (int fd, const void *p, size_t n, int f, const struct sockaddr *a, socklen_t l), \
