@@ -153,12 +153,12 @@ static void forget_link(const char *prefix, const char *name, uint32_t domid, co
 }
 
 /*
- * Its sockets are left by one that was killed, and what it was about to rename (".new"); its
+ * Its sockets are left by one that was killed, and what it was about to rename (":new"); its
  * ports-file.c cannot tell its own end.
  */
 void guest_daemon_forget(const struct domain_spec *spec, uint32_t domid)
 {
-    static const char *const suffixes[] = {"", ".new"};
+    static const char *const suffixes[] = {"", ":new"};
 
     for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
         forget_file("ports", domid, suffixes[i]);

@@ -338,11 +338,12 @@ static int link_path(const struct daemon *d, const char *prefix, const char *nam
     return format(buf, UNIX_PATH_SIZE, "%s/qrexec.%s%s", d->socket_dir, prefix, name);
 }
 
+/* No domain has a name with a colon. */
 static void make_link(const struct daemon *d, const char *prefix, const char *name)
 {
-    char path[UNIX_PATH_SIZE], temporary[UNIX_PATH_SIZE + 4], to[32];
+    char path[UNIX_PATH_SIZE], temporary[UNIX_PATH_SIZE + 8], to[32];
 
-    if (link_path(d, prefix, name, path) || format(temporary, sizeof(temporary), "%s.new", path) ||
+    if (link_path(d, prefix, name, path) || format(temporary, sizeof(temporary), "%s:new", path) ||
         format(to, sizeof(to), "qrexec.%u", d->domid))
         return;
     unlink(temporary);

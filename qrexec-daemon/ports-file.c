@@ -42,7 +42,7 @@ static int text_of(const struct ports *p, char **ret, size_t *ret_len)
  */
 static int write_anew(struct ports *p)
 {
-    _cleanup_(freep) char *text = NULL, *beside = format_new("%s.new", p->path);
+    _cleanup_(freep) char *text = NULL, *beside = format_new("%s:new", p->path);
     size_t n = 0;
     int r = beside ? text_of(p, &text, &n) : -ENOMEM;
 

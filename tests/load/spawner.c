@@ -64,7 +64,7 @@ static void kill_all(void)
 /* Those of the daemon as guest_daemon_forget() does. */
 static void forget_files(const struct vm *vm)
 {
-    static const char *const suffixes[] = {"", ".new"};
+    static const char *const suffixes[] = {"", ":new"};
 
     for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
         (void)unlink(in_dir("run/qubes/qrexec.%s%s", vm->name, suffixes[i]));

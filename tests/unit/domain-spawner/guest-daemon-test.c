@@ -35,10 +35,10 @@ static size_t files(void)
 
 static void nothing_of_a_domain_that_is_gone_stays(void **state)
 {
-    static const char *const its[] = {"qrexec.7", "ports.7", "ports.7.new", "qrexec-calls.7"};
-    static const char *const links[] = {"qrexec.disp7", "qrexec.disp7.new", "qrexec.uuid:" UUID,
-                                        "qrexec.uuid:" UUID ".new"};
-    static const char *const others[] = {"qrexec.70", "ports.70", "ports.70.new", "qrexec-calls.70",
+    static const char *const its[] = {"qrexec.7", "ports.7", "ports.7:new", "qrexec-calls.7"};
+    static const char *const links[] = {"qrexec.disp7", "qrexec.disp7:new", "qrexec.uuid:" UUID,
+                                        "qrexec.uuid:" UUID ":new"};
+    static const char *const others[] = {"qrexec.70", "ports.70", "ports.70:new", "qrexec-calls.70",
                                          "policy.sock"};
     static const char *const others_links[] = {"qrexec.disp70", "qrexec.uuid:" OTHER_UUID};
 
@@ -63,7 +63,7 @@ static void the_next_ones_links_stay(void **state)
     (void)state;
     assert_int_equal(mkdir_all(in(""), 0755), 0);
     assert_int_equal(symlink("qrexec.8", in("qrexec.disp7")), 0);
-    assert_int_equal(symlink("qrexec.8", in("qrexec.disp7.new")), 0);
+    assert_int_equal(symlink("qrexec.8", in("qrexec.disp7:new")), 0);
     guest_daemon_forget(&spec, 7);
     assert_int_equal(files(), 2);
     assert_int_equal(remove_all(in("")), 0);

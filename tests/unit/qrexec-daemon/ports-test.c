@@ -189,7 +189,7 @@ static void what_lies_beside_the_file_is_replaced(void **state)
 
     (void)state;
     assert_int_equal(format(path, sizeof(path), "%s/ports.7", root), 0);
-    assert_int_equal(format(beside, sizeof(beside), "%s.new", path), 0);
+    assert_int_equal(format(beside, sizeof(beside), "%s:new", path), 0);
     assert_int_equal(format(other, sizeof(other), "%s/other", root), 0);
     assert_int_equal(file_replace(other, "kept", 4, 0600), 0);
     for (int i = 0; i < 2; i++) {
