@@ -176,7 +176,8 @@ static void on_gone(struct agent *a, const struct wire_ident *ident)
         log_warning("daemon: a word about a domain that is gone makes no sense and is ignored");
         return;
     }
-    vchan_forget(peer.domain);
+    if (peer.domain != 0) /* of dom0 it is only said that one of its ends is */
+        vchan_forget(peer.domain);
     (void)clients_tell(a, &peer, WIRE_SAYS_GONE);
     (void)calls_tell(a, &peer, WIRE_SAYS_GONE);
 }

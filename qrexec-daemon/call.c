@@ -158,6 +158,21 @@ static void on_service_done(struct call *c)
     enter(c, CALL_ENDING);
 }
 
+/* Its caller has what it sent, or finds out that it is gone. */
+static void on_client_gone(struct call *c)
+{
+    c->ops->drop_child(c);
+    enter(c, CALL_ENDING);
+}
+
+/* A service's caller that still reads may take its time; without a client it waits for nobody. */
+static void on_ending_late(struct call *c)
+{
+    if (c->target == CALL_TO_DOM0)
+        c->ops->hang_up(c);
+    call_end(c, false);
+}
+
 static void on_failed(struct call *c)
 {
     call_end(c, true);
@@ -196,14 +211,14 @@ static void (*const step[CALL_STATES][CALL_EVENTS])(struct call *c) = {
                          [CALL_EV_AGENT_GONE] = on_over},
     [CALL_RUNNING] = {[CALL_EV_TARGET_GONE] = on_service_done,
                       [CALL_EV_LEASE_GONE] = on_over,
-                      [CALL_EV_CLIENT_GONE] = on_over,
-                      [CALL_EV_CHILD_ENDED] = on_over,
+                      [CALL_EV_CLIENT_GONE] = on_client_gone,
+                      [CALL_EV_CHILD_ENDED] = on_client_gone,
                       [CALL_EV_CALLER_DONE] = on_over,
                       [CALL_EV_STOPPED] = on_failed,
                       [CALL_EV_AGENT_GONE] = on_over},
     [CALL_ENDING] = {[CALL_EV_LEASE_GONE] = on_over,
                      [CALL_EV_CALLER_DONE] = on_over,
-                     [CALL_EV_DEADLINE] = on_over,
+                     [CALL_EV_DEADLINE] = on_ending_late,
                      [CALL_EV_STOPPED] = on_failed,
                      [CALL_EV_AGENT_GONE] = on_over},
 };

@@ -66,6 +66,7 @@ struct call_ops {
     int (*run_in_dom0)(struct call *c);
     int (*connect_caller)(struct call *c); /* answers the request: domain and port */
     void (*refuse_caller)(struct call *c); /* answers the request */
+    void (*hang_up)(struct call *c);       /* the caller is told that nobody is there any more */
     /* What is under way; each may be called when nothing is. */
     void (*drop_policy)(struct call *c);
     void (*drop_target)(struct call *c);

@@ -20,6 +20,13 @@ static int connect_caller(struct call *m)
     return r;
 }
 
+static void hang_up(struct call *m)
+{
+    struct running_call *c = running_call_of(m);
+
+    control_send_gone(c->daemon, c->domain, c->port);
+}
+
 static void refuse_caller(struct call *m)
 {
     struct running_call *c = running_call_of(m);
@@ -136,6 +143,7 @@ static const struct call_ops ops = {
     .run_in_dom0 = carry_run_in_dom0,
     .connect_caller = connect_caller,
     .refuse_caller = refuse_caller,
+    .hang_up = hang_up,
     .drop_policy = decide_drop,
     .drop_target = carry_drop_target,
     .drop_lease = carry_drop_lease,

@@ -217,6 +217,45 @@ static void a_service_that_is_missing_in_dom0_gives_127(void **state)
     stage_end(&s);
 }
 
+/* As dom0's end does: the pending request is its, whatever was decided by then. */
+static int claim(struct stage *s, const char *ident, uint32_t port)
+{
+    struct bytes b = {.len = 0};
+    int fd, policy;
+
+    send_trigger(s->agent, "", "dom0", ident, "test.Echo");
+    policy = stage_accept(s->policy);
+    fd = client_begin(s);
+    put_u32(&b, 0);
+    put_u32(&b, 0);
+    put_field(&b, ident, 32);
+    send_message(fd, CONNECT, &b);
+    expect_peer(fd, CONNECT, 1, port);
+    expect_connect(s->agent, 0, port, ident);
+    close(policy);
+    return fd;
+}
+
+/* One that was killed may never have connected; one that ended has sent what there was. */
+static void who_waits_for_dom0s_end_hears_that_it_is_gone(void **state)
+{
+    struct stage s;
+    int a, b;
+
+    (void)state;
+    stage_begin(&s, 4);
+    a = claim(&s, "SOCKET1", 513);
+    b = claim(&s, "SOCKET2", 514);
+    close(a);
+    send_peer(s.agent, TERMINATED, 0, 513);
+    close(b);
+    expect_silence(s.agent);
+    expect_refused(s.agent, "gone.0.514");
+    send_peer(s.agent, TERMINATED, 0, 514);
+    expect_silence(s.agent);
+    stage_end(&s);
+}
+
 /* ---- Idents ---- */
 
 static void a_stale_answer_reaches_nobody(void **state)
@@ -274,6 +313,7 @@ int main(void)
         cmocka_unit_test(programs_run_one_at_a_time_and_a_few_wait),
         cmocka_unit_test(a_service_of_dom0_runs),
         cmocka_unit_test(a_service_that_is_missing_in_dom0_gives_127),
+        cmocka_unit_test(who_waits_for_dom0s_end_hears_that_it_is_gone),
         cmocka_unit_test(a_stale_answer_reaches_nobody),
         cmocka_unit_test(too_many_calls_are_refused_and_nobody_else_notices),
     };

@@ -37,6 +37,7 @@ STARTS(ask_port)
 STARTS(run_in_dom0)
 STARTS(connect_caller)
 DROPS(refuse_caller)
+DROPS(hang_up)
 DROPS(drop_policy)
 DROPS(drop_target)
 DROPS(drop_lease)
@@ -58,8 +59,8 @@ static void ended(struct call *c, bool failed)
 
 static const struct call_ops ops = {
     ask_policy,  ask_program,    make_disposable, start_target, ask_port,
-    run_in_dom0, connect_caller, refuse_caller,   drop_policy,  drop_target,
-    drop_lease,  drop_child,     entered,         ended,
+    run_in_dom0, connect_caller, refuse_caller,   hang_up,      drop_policy,
+    drop_target, drop_lease,     drop_child,      entered,      ended,
 };
 
 static void begin(struct call *c)
@@ -271,9 +272,30 @@ static void a_pending_request_can_be_claimed_once(void **state)
         assert_int_equal(c.state, CALL_RUNNING);
         assert_non_null(strstr(seen.log, "drop_policy"));
         call_handle(&c, CALL_EV_CLIENT_GONE, NULL);
+        assert_false(seen.over); /* its caller reads the exit code */
+        call_handle(&c, CALL_EV_CALLER_DONE, NULL);
         assert_true(seen.over);
         assert_null(strstr(seen.log, "refuse_caller"));
+        assert_null(strstr(seen.log, "hang_up"));
     }
+}
+
+static void only_who_waits_for_dom0_is_hung_up_on(void **state)
+{
+    struct call c;
+
+    (void)state;
+    for (int ev = CALL_EV_CLIENT_GONE; ev <= CALL_EV_CHILD_ENDED; ev++) {
+        bring(&c, CALL_TO_DOM0, CALL_RUNNING);
+        call_handle(&c, (enum call_event)ev, NULL);
+        call_handle(&c, CALL_EV_DEADLINE, NULL);
+        assert_true(seen.over);
+        assert_non_null(strstr(seen.log, "hang_up"));
+    }
+    bring(&c, CALL_TO_DISPOSABLE, CALL_ENDING);
+    call_handle(&c, CALL_EV_DEADLINE, NULL);
+    assert_true(seen.over);
+    assert_null(strstr(seen.log, "hang_up"));
 }
 
 int main(void)
@@ -291,6 +313,7 @@ int main(void)
         cmocka_unit_test(every_state_takes_every_event),
         cmocka_unit_test(the_agents_end_ends_a_call_in_every_state),
         cmocka_unit_test(a_pending_request_can_be_claimed_once),
+        cmocka_unit_test(only_who_waits_for_dom0_is_hung_up_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
