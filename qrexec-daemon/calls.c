@@ -64,7 +64,7 @@ static void log_call(struct running_call *c, bool failed)
     bool told = failed || (*m->why && m->state == CALL_DECIDING);
 
     c->spent[c->last_state] += clock_us() - c->entered_at;
-    if (!log_limit_take(&c->daemon->calls_log, c->daemon->name))
+    if (!log_limit_take(&c->daemon->calls_log, c->daemon->name, "calls"))
         return;
     log_msg(failed ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
             "call %s: %s -> %s%s%s: %.200s: %s%s%s; us: deciding %" PRIu64 ", making %" PRIu64
@@ -196,7 +196,7 @@ void calls_trigger(struct daemon *d, const struct wire_trigger *t)
 
     c = e ? NULL : new_call(d, &rq);
     if (!c) {
-        if (log_limit_take(&d->calls_log, d->name))
+        if (log_limit_take(&d->calls_log, d->name, "calls"))
             log_warning("%s: a request is refused: %s", d->name,
                         e ? wire_error_text(e) : "too many calls of this domain at a time");
         control_send_refused(d, &t->ident);

@@ -12,21 +12,6 @@ void carried_text(char *ret, size_t size, struct wire_text text)
     (void)wire_text_copy(text, ret, size);
 }
 
-void carried_add(struct daemon *d, const struct carried *call)
-{
-    struct carried *c = malloc(sizeof(*c));
-
-    if (!c)
-        return;
-    *c = *call;
-    c->prev = NULL;
-    c->next = d->carried;
-    if (c->next)
-        c->next->prev = c;
-    d->carried = c;
-    see_carried_changed(d, c, NULL);
-}
-
 static void log_incoming(const struct daemon *d, const struct carried *c, const char *how)
 {
     log_info("call %s: domain %u -> %s, port %u: %s: %s; us: port %" PRIu64 ", running %" PRIu64,
@@ -45,32 +30,61 @@ static void log_outgoing(const struct carried *c, const char *how)
 static void end(struct daemon *d, struct carried *c, const char *how)
 {
     c->spent[CALL_RUNNING] = clock_us() - c->entered_at;
-    if (!log_limit_take(c->incoming ? &d->clients_log : &d->calls_log, d->name))
+    if (!log_limit_take(c->incoming ? &d->clients_log : &d->calls_log, d->name, "calls"))
         ;
     else if (c->incoming)
         log_incoming(d, c, how);
     else
         log_outgoing(c, how);
-    if (c->prev)
-        c->prev->next = c->next;
-    else
-        d->carried = c->next;
-    if (c->next)
-        c->next->prev = c->prev;
+    *(c->prev ? &c->prev->next : &d->carried) = c->next;
+    *(c->next ? &c->next->prev : &d->carried_last) = c->prev;
+    d->n_carried--;
     see_forget_counts(d, &c->counts);
     see_carried_changed(d, c, how);
     free(c);
 }
 
+static void end_lost(struct daemon *d, uint32_t domain, uint32_t port)
+{
+    for (struct carried *c = d->carried, *next; c; c = next) {
+        next = c->next;
+        if (c->lost && c->domain == domain && c->port == port)
+            end(d, c, "over, and its end was not seen");
+    }
+}
+
+void carried_add(struct daemon *d, const struct carried *call)
+{
+    struct carried *c = malloc(sizeof(*c));
+
+    if (!c)
+        return;
+    end_lost(d, call->domain, call->port);
+    if (d->n_carried == CARRIED_MOST)
+        end(d, d->carried_last, "forgotten: too many whose end the agent did not report");
+    *c = *call;
+    c->prev = NULL;
+    c->next = d->carried;
+    *(c->next ? &c->next->prev : &d->carried_last) = c;
+    d->carried = c;
+    d->n_carried++;
+    see_carried_changed(d, c, NULL);
+}
+
 void carried_terminated(struct daemon *d, uint32_t domain, uint32_t port)
 {
-    struct carried *oldest = NULL;
+    struct carried *c = d->carried_last;
 
+    while (c && (c->lost || c->domain != domain || c->port != port))
+        c = c->prev;
+    if (c)
+        end(d, c, "over");
+}
+
+void carried_lose(struct daemon *d)
+{
     for (struct carried *c = d->carried; c; c = c->next)
-        if (c->domain == domain && c->port == port)
-            oldest = c;
-    if (oldest)
-        end(d, oldest, "over");
+        c->lost = !c->incoming;
 }
 
 void carried_forget(struct daemon *d)

@@ -2,9 +2,9 @@
  * Calls between our domain and others whose data flows without us, from the port's agreement to the
  * end that the agent reports: what stands in the log then, and in the list of calls until then.
  *
- * They hold nothing but memory, and there is one for a port that is taken, so ports are their
- * limit. Calls to dom0 and to disposables are not here but in calls.c, which holds something for
- * them.
+ * They hold nothing but memory, and that of at most CARRIED_MOST: only the domain's own agent says
+ * that a call is over, and it may never do. Calls to dom0 and to disposables are not here but in
+ * calls.c, which holds something for them.
  */
 #ifndef QREXEC_DAEMON_CARRIED_H
 #define QREXEC_DAEMON_CARRIED_H
@@ -12,12 +12,14 @@
 #include "qrexec-daemon/call.h"
 #include "qrexec-daemon/daemon.h"
 
-#define CARRIED_SERVICE 128 /* bytes of a service's name that are kept, with the NUL */
+#define CARRIED_MOST    16384 /* more cannot be open: each is a process in the domain, and a port */
+#define CARRIED_SERVICE 128   /* bytes of a service's name that are kept, with the NUL */
 
 struct carried {
     struct carried *next, *prev;
     char id[CALL_ID_SIZE];
     bool incoming;                 /* ours was called */
+    bool lost;                     /* ours called, and the agent that knows it is gone */
     uint32_t domain, port;         /* the other end */
     char source[WIRE_NAME_SIZE];   /* incoming: "", since only the number is known */
     char asked[WIRE_NAME_SIZE];    /* the target as asked for; incoming: "" */
@@ -29,10 +31,15 @@ struct carried {
     struct call_counts counts;
 };
 
-/* Keeps a copy. Without memory the call is not seen, and goes on. */
+/*
+ * Keeps a copy. Without memory the call is not seen, and goes on. Of one that is lost it is known
+ * now that it is over, if its port is this one's, and the oldest of too many is forgotten.
+ */
 void carried_add(struct daemon *d, const struct carried *c);
 /* The agent reported an end: of the oldest, since a port is given anew by who saw the other end. */
 void carried_terminated(struct daemon *d, uint32_t domain, uint32_t port);
+/* The agent is gone. The next one knows nothing of the calls that ours made. */
+void carried_lose(struct daemon *d);
 /* We end; the calls go on. */
 void carried_forget(struct daemon *d);
 

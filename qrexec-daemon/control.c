@@ -16,20 +16,28 @@
 #define OUT_FULL      (64U << 10) /* the agent's own messages are not read while this much waits */
 #define PAUSE_MS      10
 #define PAUSE_MOST_MS 10000
+#define LIVED_MS      1000 /* from its hello, then an agent worked */
 
 static void arm(struct daemon *d);
 
-/* A peer that can never be understood is not asked all the time. */
+/* A peer that can never be understood, or that comes and goes, is not asked all the time. */
 static void note_trouble(struct control *c, bool misbehaved)
 {
+    misbehaved = misbehaved || !c->version || clock_ms() - c->since < LIVED_MS;
     c->pause = !misbehaved ? PAUSE_MS : c->pause * 2 < PAUSE_MOST_MS ? c->pause * 2 : PAUSE_MOST_MS;
+}
+
+static bool may_log(struct daemon *d)
+{
+    return log_limit_take(&d->agent_log, d->name, "messages about its agent");
 }
 
 static void lose_agent(struct daemon *d, const char *why)
 {
     struct control *c = &d->control;
 
-    log_warning("%s: the agent's connection ended: %s", d->name, why);
+    if (may_log(d))
+        log_warning("%s: the agent's connection ended: %s", d->name, why);
     c->version = 0;
     watch_stop(&c->watch);
     timer_stop(&c->timer);
@@ -39,6 +47,7 @@ static void lose_agent(struct daemon *d, const char *why)
     buf_deinit(&c->out);
     clients_stop(d);
     calls_stop(d);
+    carried_lose(d);
 }
 
 static int queue(struct daemon *d, const void *data, size_t n)
@@ -116,7 +125,7 @@ static int on_hello(struct daemon *d, struct wire_reader *r)
 
     if (!e)
         e = wire_choose_version(WIRE_VERSION, peer, &version);
-    if (e == WIRE_E_VERSION)
+    if (e == WIRE_E_VERSION && may_log(d))
         log_error("%s: the agent speaks protocol %u, at least %d is needed (ours is %d): update "
                   "the agent",
                   d->name, peer, WIRE_VERSION_MIN, WIRE_VERSION);
@@ -125,12 +134,14 @@ static int on_hello(struct daemon *d, struct wire_reader *r)
     if (e)
         return e;
     d->control.version = version;
+    d->control.since = clock_ms();
     if (queue(d, w.data, w.len) || clients_listen(d))
         return -EIO;
     see_new_agent(d);
     send_held(d);
     deaths_recall(d); /* what ended while no daemon or no agent was there */
-    log_info("%s: the agent answered, protocol %u", d->name, version);
+    if (may_log(d))
+        log_info("%s: the agent answered, protocol %u", d->name, version);
     if (!d->ready_once && d->on_ready)
         d->on_ready(d);
     d->ready_once = true;
@@ -218,7 +229,7 @@ static int read_messages(struct daemon *d)
             if (c->vchan && used)
                 buf_consume(&c->in, used);
         } while (!e && used && c->vchan);
-        if (e > 0)
+        if (e > 0 && may_log(d))
             log_error("%s: the agent sent what it may not: %s", d->name, wire_error_text(e));
         if (e || !c->vchan)
             return -EPROTO;

@@ -42,6 +42,7 @@ struct control {
     struct buf in, out;
     uint32_t version; /* 0: no hello yet */
     uint64_t pause;   /* ms before the next connection, grows while the agent misbehaves */
+    uint64_t since;   /* the hello */
 };
 
 /* What went over a call's connection, as its VM says. */
@@ -74,7 +75,8 @@ struct daemon {
     bool crowded; /* said already */
     struct running_call *calls;
     size_t n_calls, call_bytes;
-    struct carried *carried;
+    struct carried *carried, *carried_last;
+    size_t n_carried;
     struct orphan *orphans;
     struct see see;
     struct program program;
@@ -83,7 +85,7 @@ struct daemon {
     struct ports ports;
     struct vchan_deaths *deaths;
     struct watch deaths_watch;
-    struct log_limit calls_log, clients_log; /* a domain cannot fill the log */
+    struct log_limit calls_log, clients_log, agent_log; /* a domain cannot fill the log */
     bool ready_once;
     void (*on_ready)(struct daemon *d); /* the agent answered for the first time */
 };

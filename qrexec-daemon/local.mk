@@ -59,7 +59,7 @@ TESTS += tests/unit/qrexec-daemon/call-test
 tests_unit_qrexec_daemon_call_test_SOURCES = tests/unit/qrexec-daemon/call-test.c tests/unit/test.h
 tests_unit_qrexec_daemon_call_test_LDADD = %D%/libdaemon.la $(CMOCKA_LIBS)
 
-DAEMON_UNIT_TESTS = tests/unit/qrexec-daemon/deaths-test tests/unit/qrexec-daemon/pending-test tests/unit/qrexec-daemon/ports-test
+DAEMON_UNIT_TESTS = tests/unit/qrexec-daemon/carried-test tests/unit/qrexec-daemon/deaths-test tests/unit/qrexec-daemon/pending-test tests/unit/qrexec-daemon/ports-test
 DAEMON_TALK_TESTS = tests/talk/daemon-agent-test tests/talk/daemon-calls-test tests/talk/daemon-disposable-test \
 	tests/talk/daemon-ids-test tests/talk/daemon-ports-test tests/talk/daemon-see-test
 DAEMON_STAGE = tests/talk/daemon-stage.c tests/talk/daemon-stage.h tests/unit/test.h
@@ -69,6 +69,8 @@ check_PROGRAMS += tests/unit/qrexec-daemon/calls-table-test
 TESTS += tests/unit/qrexec-daemon/calls-table-test
 tests_unit_qrexec_daemon_calls_table_test_SOURCES = tests/unit/qrexec-daemon/calls-table-test.c tests/unit/test.h
 tests_unit_qrexec_daemon_calls_table_test_LDADD = %D%/libcalls.la $(CMOCKA_LIBS)
+tests_unit_qrexec_daemon_carried_test_SOURCES = tests/unit/qrexec-daemon/carried-test.c tests/unit/test.h
+tests_unit_qrexec_daemon_carried_test_LDADD = %D%/libdaemon.la $(CMOCKA_LIBS)
 tests_unit_qrexec_daemon_deaths_test_SOURCES = tests/unit/qrexec-daemon/deaths-test.c tests/unit/test.h
 tests_unit_qrexec_daemon_deaths_test_LDADD = %D%/libdaemon.la $(CMOCKA_LIBS)
 tests_unit_qrexec_daemon_pending_test_SOURCES = tests/unit/qrexec-daemon/pending-test.c tests/unit/test.h

@@ -7,7 +7,7 @@
 #define LOG_BURST 50
 #define LOG_MS    100 /* for one line more */
 
-bool log_limit_take(struct log_limit *l, const char *who)
+bool log_limit_take(struct log_limit *l, const char *who, const char *what)
 {
     uint64_t now = clock_ms(), earned = (now - l->at) / LOG_MS;
 
@@ -21,7 +21,7 @@ bool log_limit_take(struct log_limit *l, const char *who)
     }
     l->tokens--;
     if (l->skipped)
-        log_warning("%s: %llu more calls, not shown", who, (unsigned long long)l->skipped);
+        log_warning("%s: %llu more %s, not shown", who, (unsigned long long)l->skipped, what);
     l->skipped = 0;
     return true;
 }

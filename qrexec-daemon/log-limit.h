@@ -12,7 +12,7 @@ struct log_limit {
     unsigned tokens;
 };
 
-/* Whether a line may be written now. who: at the start of the line about those left out. */
-bool log_limit_take(struct log_limit *l, const char *who);
+/* Whether a line may be written now. who, what: for the line about those left out. */
+bool log_limit_take(struct log_limit *l, const char *who, const char *what);
 
 #endif

@@ -243,7 +243,7 @@ static void on_listener(struct watch *w, short revents)
     struct viewer *v = fd >= 0 && s->n_viewers < VIEWERS_MOST ? calloc(1, sizeof(*v)) : NULL;
 
     (void)revents;
-    if (fd < 0 && (errno == EMFILE || errno == ENFILE)) { /* it would fire for ever */
+    if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED) { /* it would fire for ever */
         watch_stop(w);
         timer_set(&s->accept_again, AGAIN_MS);
     }

@@ -141,6 +141,47 @@ static void it_is_ready_when_the_agent_has_answered(void **state)
     stage_end(&s);
 }
 
+/* Each time costs lines in dom0's log and new sockets. */
+static void an_agent_that_comes_and_goes_is_asked_less_and_less(void **state)
+{
+    uint64_t begin;
+    struct stage s;
+
+    (void)state;
+    stage_begin(&s, 4);
+    begin = clock_ms();
+    for (int i = 0; i < 7; i++)
+        agent_restart(&s);
+    assert_true(clock_ms() - begin > 500); /* 20 + 40 + … + 640 ms, and the last one is begun */
+    (void)poll(NULL, 0, 1100);             /* this one works */
+    begin = clock_ms();
+    agent_restart(&s);
+    assert_true(clock_ms() - begin < 500);
+    stage_end(&s);
+}
+
+/* "email.new" is a domain's name as any other. */
+static void another_domains_link_stays(void **state)
+{
+    static const char *const options[] = {"-D", NULL};
+    _cleanup_(freep) char *link = NULL;
+    char to[16] = "";
+    struct stage s;
+
+    (void)state;
+    stage_prepare(&s);
+    link = stage_path(&s, "/run/qubes/qrexec.email.new");
+    assert_int_equal(symlink("qrexec.9", link), 0);
+    s.daemon = stage_spawn(&s, options, -1);
+    s.agent = stage_accept(s.control);
+    send_hello(s.agent, 4);
+    expect_hello(s.agent, 4);
+    close(client_begin(&s));
+    assert_int_equal(readlink(link, to, sizeof(to)), 8);
+    assert_memory_equal(to, "qrexec.9", 8);
+    stage_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +189,8 @@ int main(void)
         cmocka_unit_test(an_agent_that_reads_nothing_is_not_read_from),
         cmocka_unit_test(in_the_background_it_returns_when_the_agent_has_answered),
         cmocka_unit_test(it_is_ready_when_the_agent_has_answered),
+        cmocka_unit_test(an_agent_that_comes_and_goes_is_asked_less_and_less),
+        cmocka_unit_test(another_domains_link_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
