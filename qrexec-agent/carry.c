@@ -2,7 +2,8 @@
  * Carrying one call: see carry.h.
  *
  * The service is started once the caller is there, so that a caller that never comes leaves
- * nothing behind. Nothing of the forking process stays open.
+ * nothing behind; the hello comes before that, since the caller's time limit runs until then.
+ * Nothing of the forking process stays open.
  */
 #include "qrexec-agent/carry.h"
 
@@ -160,6 +161,7 @@ _Noreturn void carry_run(const struct carry *c)
     p.role = RELAY_SERVICE;
     if (c->keep_fd >= 0)
         p.gone_fd = fcntl(KEPT_FD, F_DUPFD_CLOEXEC, KEPT_FD);
+    relay_say_hello(&p);
     start(c, &p);
     r = relay_run(&p, &code);
     if (r)

@@ -85,6 +85,16 @@ int relay_prepare(void)
     return 0;
 }
 
+/* A new connection has room for all of it. A peer that closed by now may have said something. */
+void relay_say_hello(struct relay_params *p)
+{
+    unsigned char bytes[WIRE_HEADER_SIZE + 4];
+    struct wire_writer w = wire_writer(bytes, sizeof(bytes));
+
+    if (vchan_state(p->vchan) == VCHAN_CONNECTED && wire_write_hello(&w, WIRE_VERSION) == 0)
+        p->hello_said = vchan_write(p->vchan, bytes, w.len) != 0;
+}
+
 static int step(struct driver *d, enum relay_event ev)
 {
     bool failed = d->relay.error;
@@ -719,7 +729,7 @@ static int loop(struct driver *d)
     bool more = false;
     int r = 0, n;
 
-    if (vchan_state(d->vchan) == VCHAN_CONNECTED)
+    if (vchan_state(d->vchan) == VCHAN_CONNECTED || d->p->hello_said)
         r = step(d, RELAY_EV_CONNECTED);
     if (!r && d->relay.child_running && d->pidfd < 0 && !d->p->just_exec)
         r = on_child(d); /* it may have ended before its signal was ours */

@@ -40,6 +40,7 @@ struct relay_params {
     enum relay_role role;
     struct vchan *vchan;
     bool read_first; /* hello: a dom0 end that runs a service */
+    bool hello_said; /* relay_say_hello() sets it */
     int in_fd;  /* bytes for the peer: the caller's stdin, or the service's stdout. -1: EOF at once
                  */
     int out_fd; /* bytes from the peer: the caller's stdout, or the service's stdin. -1: thrown
@@ -81,6 +82,12 @@ struct relay_params {
  * program itself must get a clean mask (spawn.h does that). 0 or negative errno.
  */
 int relay_prepare(void);
+
+/*
+ * For an end that has connected and something slow to do before relay_run(): the peer has a time
+ * limit for the hello. What fails here relay_run() finds.
+ */
+void relay_say_hello(struct relay_params *p);
 
 /*
  * Until the call is over. *ret_code: the caller's exit code (remote, else the local program's;

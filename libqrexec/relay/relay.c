@@ -43,6 +43,7 @@ int relay_init(struct relay *r, const struct relay_params *p)
     *r = (struct relay){
         .role = p->role,
         .read_first = p->read_first,
+        .hello_said = p->hello_said,
         .just_exec = p->just_exec,
         .socket_service = p->socket_service,
         .exit_on_client_eof = p->socket_service && p->exit_on_client_eof,
@@ -434,7 +435,7 @@ int relay_step(struct relay *r, enum relay_event ev)
     switch (ev) {
     case RELAY_EV_CONNECTED:
         r->phase = RELAY_HELLO;
-        if (!r->read_first)
+        if (!r->read_first && !r->hello_said)
             e = queue_u32(r, MSG_HELLO, WIRE_VERSION);
         break;
     case RELAY_EV_PEER_DEAF: go_deaf(r); break;

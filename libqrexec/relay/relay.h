@@ -53,7 +53,7 @@ struct relay {
     enum relay_role role;
     enum relay_phase phase;
     uint32_t version; /* in use, from RELAY_RUNNING; with RELAY_E_VERSION the peer's */
-    bool read_first, just_exec, socket_service, exit_on_client_eof, exit_on_service_eof;
+    bool read_first, hello_said, just_exec, socket_service, exit_on_client_eof, exit_on_service_eof;
     bool has_err; /* service: there is a stderr to send */
     bool limited; /* service: there may be a text for the caller's stderr to the end */
     bool filter_out, filter_err;

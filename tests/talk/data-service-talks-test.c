@@ -64,6 +64,12 @@ static void add_types(void)
 
 static const struct talk hellos[] = {
     {"the_service_says_its_hello_at_once", BEGINS "x < HELLO(4)\nx close\n" DONE},
+    {"the_hello_does_not_wait_for_a_service_that_starts_slowly",
+     "l listens vchan.0.1.600.sock\nt tcp 127.0.0.1 f\n"
+     "link services/test.Slow /dev/tcp/127.0.0.1/^P\n"
+     "daemon > EXEC(0 600 '^U:QUBESRPC test.Slow+ email'z)\nx takes l\nx > HELLO(4) STDIN()\n"
+     "x < HELLO(4)\nx quiet\ng takes t\nc takes t\nc < 'test.Slow+ email'z\nc half\nc close\n"
+     "x < STDERR() STDOUT() EXIT(0)\nx end\n" DONE},
     {"a_caller_of_0_is_refused", BEGINS "x > HELLO(0)\nx < HELLO(4)\nx end\n" DONE},
     {"a_caller_of_1_is_refused", BEGINS "x > HELLO(1)\nx < HELLO(4)\nx end\n" DONE
                                         "log 1 speaks protocol 1, this one 2 to 4\n"},

@@ -129,8 +129,9 @@ void take_connection(struct play *p, const char *name, const char *listener)
     set_end(p, name, fd, false);
 }
 
-void listen_tcp(struct play *p, const char *name, const char *host)
+void listen_tcp(struct play *p, const char *name, char *rest)
 {
+    const char *host = first_word(&rest), *filler = rest;
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
     struct sockaddr_in v4 = {.sin_family = AF_INET};
     bool six = strchr(host, ':');
@@ -140,11 +141,16 @@ void listen_tcp(struct play *p, const char *name, const char *host)
 
     assert_true(inet_pton(a->sa_family, host, six ? (void *)&v6.sin6_addr : (void *)&v4.sin_addr) ==
                 1);
-    assert_true(fd >= 0 && bind(fd, a, n) == 0 && listen(fd, 8) == 0);
+    assert_true(fd >= 0 && bind(fd, a, n) == 0 && listen(fd, *filler ? 0 : 8) == 0);
     assert_int_equal(getsockname(fd, a, &n), 0);
     snprintf(p->idents['P' - 'A'], sizeof(p->idents[0]), "%u",
              ntohs(six ? v6.sin6_port : v4.sin_port));
     set_end(p, name, fd, true);
+    if (!*filler)
+        return;
+    fd = socket(a->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0 && connect(fd, a, n) == 0);
+    set_end(p, filler, fd, false);
 }
 
 void print_bytes(const char *what, const unsigned char *data, size_t n)

@@ -42,7 +42,7 @@ bool wait_for(int fd, short events, int ms);
 void dial(struct play *p, const char *name, const char *path);
 void listen_at(struct play *p, const char *name, const char *path);
 void take_connection(struct play *p, const char *name, const char *listener);
-void listen_tcp(struct play *p, const char *name, const char *host);
+void listen_tcp(struct play *p, const char *name, char *rest);
 void print_bytes(const char *what, const unsigned char *data, size_t n);
 size_t hear(int fd, unsigned char *data, size_t n);
 void compare(struct play *p, const void *data, size_t n);

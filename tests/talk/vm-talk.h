@@ -12,7 +12,8 @@
  *                        is from now on; BYTES have the ident 'SOCKET'
  *   WHO listens PATH     WHO takes LISTENER     WHO dials PATH      (sockets by path)
  *   WHO poses PATH, WHO intrudes PATH    listens there, dials that as another user; only root can
- *   WHO tcp HOST         listens there, ^P is the port from now on
+ *   WHO tcp HOST [OTHER] listens there, ^P is the port from now on; OTHER has connected, and there
+ *                        is no room for one more until that is taken
  *   cuts BYTES           the rest of the script is played once for each beginning of BYTES, which
  *   WHO says             then says
  *   WHO drips BYTES      says them, a byte a time

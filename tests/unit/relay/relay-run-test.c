@@ -676,6 +676,35 @@ static void a_peer_that_hears_no_more_is_still_listened_to(void **state)
     close(scripted_fd);
 }
 
+static void what_a_peer_said_that_closed_before_our_hello_is_taken(void **state)
+{
+    static const unsigned char said[] = {0,    3, 0, 0, 4, 0, 0, 0, 4,   0,  0, 0, /* hello */
+                                         0x90, 1, 0, 0, 2, 0, 0, 0, 'h', 'i'};
+    struct relay_params p = params(RELAY_SERVICE);
+    int listener, peer, out, code;
+    char path[200], got[8];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/vchan.1.2.%d.sock", dir, PORT);
+    assert_int_equal(unix_listen(path, 0600, &listener), 0);
+    p.vchan = vchan_of(RELAY_SERVICE);
+    peer = accept(listener, NULL, NULL);
+    while (vchan_state(p.vchan) == VCHAN_WAITING)
+        assert_int_equal(vchan_dispatch(p.vchan), 0);
+    assert_int_equal(write(peer, said, sizeof(said)), sizeof(said));
+    close(peer);
+    p.out_fd = out = file_with("out", "", 0);
+    out = fcntl(out, F_DUPFD_CLOEXEC, 3);
+    relay_say_hello(&p);
+    alarm(TIME_UP);
+    assert_int_equal(relay_run(&p, &code), RELAY_E_LOST);
+    alarm(0);
+    assert_int_equal(pread(out, got, sizeof(got), 0), 2);
+    assert_memory_equal(got, "hi", 2);
+    close(out);
+    close(listener);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -706,6 +735,7 @@ int main(void)
         TEST(a_word_that_the_peers_domain_is_gone_ends_the_wait),
         TEST(the_end_of_who_would_tell_it_says_nothing),
         TEST(a_peer_that_hears_no_more_is_still_listened_to),
+        TEST(what_a_peer_said_that_closed_before_our_hello_is_taken),
     };
 
     signal(SIGPIPE, SIG_IGN);
