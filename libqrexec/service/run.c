@@ -139,14 +139,12 @@ static int start_child(const struct session_exec *x, const struct streams *t, pi
 }
 
 static int start_program(const struct service *s, const struct service_start *how,
-                         struct service_run *ret, char *reterr)
+                         struct passwd *user, struct service_run *ret, char *reterr)
 {
-    struct session_exec x = {.service = s, .how = how, .agent = getpid()};
+    struct session_exec x = {.service = s, .how = how, .agent = getpid(), .pw = user};
     _cleanup_(streams_deinit) struct streams t = STREAMS_NULL;
-    int r = how->users ? how->users->find(s, &x.pw, reterr) : 0;
+    int r = streams_init(&t, s, how->just_exec);
 
-    if (!r)
-        r = streams_init(&t, s, how->just_exec);
     if (!r)
         r = start_child(&x, &t, &ret->pid, reterr);
     if (r)
@@ -162,11 +160,12 @@ int service_start(const struct service *s, const struct service_start *how, stru
                   char reterr[static SERVICE_TEXT_MAX])
 {
     struct service_run run = SERVICE_RUN_NULL;
-    int r;
+    struct passwd *user = NULL;
+    int r = how->users ? how->users->find(s, &user, reterr) : 0;
 
-    if (s->kind == SERVICE_SHELL || s->kind == SERVICE_PROGRAM) {
-        r = start_program(s, how, &run, reterr);
-    } else {
+    if (!r && (s->kind == SERVICE_SHELL || s->kind == SERVICE_PROGRAM)) {
+        r = start_program(s, how, user, &run, reterr);
+    } else if (!r) { /* whoever serves the socket; a call is for a user all the same */
         r = service_connect(s, &run.in_fd, reterr);
         run.out_fd = run.in_fd;
         run.socket = true;

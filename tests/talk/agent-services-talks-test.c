@@ -279,6 +279,20 @@ static const struct talk sockets[] = {
      SOCK DESCRIPTOR NO_ERR "x > STDIN('a')\nx close\nc < 'a'\nc half\nc close\nover 600\n"},
     {"a_socket_that_nobody_serves_is_125",
      "s listens services/test.Sock\ns close\n" CALL("QUBESRPC test.Sock+a email") FAILS("125")},
+    {"a_socket_for_an_unknown_user_is_125",
+     "s listens services/test.Sock\ncall x 600 'no-such-user:QUBESRPC test.Sock+a email'\n" FAILS(
+         "125") "log 1 user no-such-user is unknown\n"},
+    {"a_socket_for_DEFAULT_is_125",
+     "s listens services/test.Sock\ncall x 600 'DEFAULT:QUBESRPC test.Sock+a email'\n" FAILS(
+         "125")},
+    {"a_socket_that_force_user_gives_to_nobody_is_125",
+     "s listens services/test.Sock\n"
+     "file config/test.Sock 'force-user = ' b39 'no-such-user' b39 b10\n" CALL(
+         "QUBESRPC test.Sock+a email") FAILS("125")},
+    {"force_user_wins_over_the_calls_user_for_a_socket",
+     "s listens services/test.Sock\nfile config/test.Sock 'force-user = ' b39 '^U' b39 b10\n"
+     "call x 600 'no-such-user:QUBESRPC test.Sock+a email'\nc takes s\n" DESCRIPTOR NO_ERR
+     "c close\nx < STDOUT()\n" LAST},
     {"a_particular_socket_wins_over_a_program",
      "script services/test.Sock 'echo program'\ns listens services/test.Sock+a\n"
      "call x 600 '^U:QUBESRPC test.Sock+a email'\nc takes s\n" DESCRIPTOR NO_ERR
@@ -298,6 +312,9 @@ static const struct talk sockets[] = {
         FAILS("125") "log test.Tcp: a link to /dev/tcp:\n"
 
 static const struct talk tcp[] = {
+    {"an_address_for_an_unknown_user_is_125",
+     "t tcp 127.0.0.1\nlink services/test.Tcp /dev/tcp/127.0.0.1/^P\n"
+     "call x 600 'no-such-user:QUBESRPC test.Tcp+ email'\n" FAILS("125")},
     {"a_link_with_host_and_port", TCP("127.0.0.1", "/dev/tcp/127.0.0.1/^P", "+")},
     {"a_link_with_host_and_port_without_an_argument",
      TCP("127.0.0.1", "/dev/tcp/127.0.0.1/^P", "")},
@@ -372,14 +389,22 @@ static const struct talk servers[] = {
 /* Whose socket it is, and whom a command may run as, depends on who we are. */
 static void add_users(void)
 {
-    if (geteuid() != 0)
+    if (geteuid() != 0) {
         talk_add("an_agent_that_is_not_root_runs_nothing_for_others",
                  "call x 600 'root:true'\n" FAILS("125"));
-    else
+        talk_add("nor_does_it_connect_to_a_socket_for_others",
+                 "s listens services/test.Sock\n"
+                 "call x 600 'root:QUBESRPC test.Sock+a email'\n" FAILS("125"));
+    } else {
         talk_add("a_fork_server_of_another_user_is_not_used",
                  OK "f poses server.^U.sock\n" CALL("QUBESRPC test.Ok+ email") RUNS
                  "f takes f\nf end\nremove server.^U.sock\n"
                  "log is not used\n");
+        talk_add("a_socket_may_be_for_any_user_that_is_there",
+                 "s listens services/test.Sock\n"
+                 "call x 600 'nobody:QUBESRPC test.Sock+a email'\nc takes s\n" DESCRIPTOR NO_ERR
+                 "c close\nx < STDOUT()\n" LAST);
+    }
 }
 
 static const struct talk options[] = {
