@@ -325,6 +325,57 @@ static void a_flood_of_callers_does_not_fill_the_log(void **state)
     stage_end(&s);
 }
 
+/* Lines with that text, and the numbers that stand in front of it. */
+static size_t count_logged(const char *log, const char *text, size_t *ret_sum)
+{
+    size_t lines = 0;
+
+    *ret_sum = 0;
+    for (const char *at = log, *number; (at = strstr(at, text)); at++, lines++) {
+        for (number = at; number > log && number[-1] >= '0' && number[-1] <= '9';)
+            number--;
+        *ret_sum += strtoul(number, NULL, 10);
+    }
+    return lines;
+}
+
+static void call_and_be_refused(struct stage *s, bool denied)
+{
+    send_trigger(s->agent, "", "online", "SOCKET1", denied ? "test.Echo" : "+x");
+    if (denied)
+        policy_answers(s, "source=email\n", "result=deny\n");
+    expect_refused(s->agent, "SOCKET1");
+}
+
+/* Each call is a line, or counted in one. */
+static void a_flood_of_refused_calls_does_not_fill_the_log(void **state)
+{
+    _cleanup_(freep) char *path = NULL;
+    uint64_t start, deadline;
+    size_t calls = 0, lines = 0, skipped = 0;
+    struct stage s;
+
+    (void)state;
+    begin_logged(&s);
+    path = stage_path(&s, "/log");
+    start = clock_ms();
+    deadline = start + WAIT_MS;
+    while (calls < 300 || lines + skipped < calls) {
+        _cleanup_(freep) char *log = NULL;
+        size_t n, none;
+
+        call_and_be_refused(&s, calls++ % 2);
+        assert_int_equal(file_read(path, 1 << 20, &log, &n), 0);
+        lines = count_logged(log, "call email-", &none) +
+                count_logged(log, "email: a request is refused", &none);
+        assert_true(lines <= 51 + (clock_ms() - start) / 100);
+        assert_true(count_logged(log, " more calls, not shown", &skipped) <= lines);
+        assert_true(deadline_left(deadline) > 0);
+    }
+    assert_true(lines >= 50 && skipped > 0);
+    stage_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +387,7 @@ int main(void)
         cmocka_unit_test(who_says_no_id_gets_one_of_ours),
         cmocka_unit_test(a_client_without_a_request_is_not_logged),
         cmocka_unit_test(a_flood_of_callers_does_not_fill_the_log),
+        cmocka_unit_test(a_flood_of_refused_calls_does_not_fill_the_log),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
