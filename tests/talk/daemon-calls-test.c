@@ -1,6 +1,8 @@
 /* qrexec-daemon carries calls: policy, targets, disposables, dom0, and every way to end. */
 #include "tests/talk/daemon-stage.h"
 
+#include "qrexec-daemon/program.h"
+
 /* ---- Deciding ---- */
 
 static void an_ident_twice_is_answered_twice(void **state)
@@ -127,23 +129,41 @@ static void a_program_that_fails_refuses(void **state)
     stage_end(&s);
 }
 
+static const char *ident_of(unsigned call)
+{
+    static char ident[32];
+
+    snprintf(ident, sizeof(ident), "SOCKET%u", call);
+    return ident;
+}
+
+/* It would allow them all: who does not wait is refused because there is no place. */
 static void programs_run_one_at_a_time_and_a_few_wait(void **state)
 {
     struct stage s;
-    struct bytes b;
+    int target;
 
     (void)state;
     stage_begin(&s, 4);
+    target = stage_listen(&s, TARGET_SOCKET);
     stage_script(&s, "/program",
                  "#!/bin/sh\nd=$(dirname \"$0\")\nmkdir \"$d/one\" || touch \"$d/two\"\n"
-                 "sleep 0.05\nrmdir \"$d/one\"\necho result=deny\n");
+                 "while ! [ -e \"$d/go\" ]; do sleep 0.01; done\nsleep 0.01\nrmdir \"$d/one\"\n"
+                 "printf 'result=allow\\nuser=u\\ntarget=online\\nautostart=True\\n"
+                 "requested_target=online\\n'\n");
     stage_unlisten(&s, &s.policy, "/run/qubes/policy.sock");
-    for (int i = 0; i < 40; i++)
-        send_trigger(s.agent, "", "online", "SOCKET1", "test.Echo");
-    for (int i = 0; i < 40; i++)
-        expect_message(s.agent, REFUSED, &b);
+    for (unsigned i = 0; i < 40; i++)
+        send_trigger(s.agent, "", "online", ident_of(i), "test.Echo");
+    for (unsigned i = PROGRAM_QUEUE_MOST; i < 40; i++)
+        expect_refused(s.agent, ident_of(i));
+    stage_script(&s, "/go", "");
+    for (unsigned i = 0; i < PROGRAM_QUEUE_MOST; i++) {
+        close(target_serves(target, "u:QUBESRPC test.Echo+ email", 514 + 2 * i));
+        expect_connect(s.agent, 9, 514 + 2 * i, ident_of(i));
+    }
     expect_silence(s.agent);
     expect_gone(&s, "/two");
+    close(target);
     stage_end(&s);
 }
 
