@@ -130,21 +130,26 @@ static bool log_has(const char *log, const char *text)
     return file_read(in_dir("log/%s", log), 64U << 20, &all, &n) == 0 && strstr(all, text);
 }
 
+static int compare_us(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
 static void broken(const char *what, const char *service, const char *reason)
 {
     const struct call c = {.from = 1, .target = "b", .service = service, .deaf = true, .code = 125};
-    uint64_t us, best = UINT64_MAX, worst = 0;
-    bool ok = true;
+    uint64_t us[10];
+    size_t n = ARRAY_SIZE(us);
 
-    for (int i = 0; i < 10; i++) {
-        us = call_once(&c);
-        ok = ok && us != UINT64_MAX;
-        best = us < best ? us : best;
-        worst = us > worst ? us : worst;
-    }
-    /* the best of a few, since others use this machine */
-    check(ok && best < 100000, what, "exit code 125 after %llu us at best, %llu at worst",
-          (unsigned long long)best, (unsigned long long)worst);
+    for (size_t i = 0; i < n; i++)
+        us[i] = call_once(&c);
+    qsort(us, n, sizeof(*us), compare_us);
+    /* half of them, since others use this machine; one that went wrong is last */
+    check(us[n / 2] < 100000 && us[n - 1] != UINT64_MAX, what,
+          "exit code 125 after %llu us at the median, %llu at worst", (unsigned long long)us[n / 2],
+          (unsigned long long)us[n - 1]);
     check(log_has("b-agent", reason), "and the reason is in the log", "%s", reason);
 }
 
