@@ -223,6 +223,69 @@ static void its_disposable_goes(const char *what, pid_t *victim, void (*again)(v
     check(up && us < 2000000, what, "%llu ms", (unsigned long long)us / 1000);
 }
 
+/* Ten at once, while the opener's call is open: no port is that of another one. */
+static void write_back(void)
+{
+    _cleanup_(freep) char *text =
+        format_new("#!/bin/sh\n"
+                   "back() { out=$(echo \"$1\" | %s -a %s/agent.disp$VCHAN_DOMAIN a load.Echo) &&\n"
+                   "    [ \"$out\" = \"$1\" ]; }\n"
+                   "for i in 0 1 2 3 4 5 6 7 8 9; do back $i </dev/null & pids=\"$pids $!\"; done\n"
+                   "for p in $pids; do wait $p || exit 9; done\nexec cat\n",
+                   program("qrexec-agent/qrexec-client-vm"), world.dir);
+
+    if (!text)
+        die("no memory");
+    write_file(in_dir("services/load.Back"), text, 0755);
+}
+
+/*
+ * The daemon of the lower domain, the opener's, gives the even ones; the disposable's gave 513 for
+ * the call that is open. How many are logged; 0: one is not even.
+ */
+static size_t even_ports_back(void)
+{
+    _cleanup_(freep) char *log = NULL;
+    size_t n, lines = 0;
+    unsigned domain, port;
+
+    if (file_read(in_dir("log/a"), 64U << 20, &log, &n))
+        return 0;
+    for (const char *at = log; (at = strstr(at, ": domain ")); at++)
+        if (sscanf(at, ": domain %u -> a, port %u:", &domain, &port) == 2 && domain >= 100) {
+            if (port % 2)
+                return 0;
+            lines++;
+        }
+    return lines;
+}
+
+static void a_disposable_calls_its_opener_back(void)
+{
+    struct call c = {
+        .from = 1, .target = "@dispvm", .service = "load.Back", .size = 100, .hold = true};
+    struct call *list = &c;
+    struct left before;
+    bool lives = false;
+
+    write_back();
+    warm_up();
+    left_count(&before);
+    call_start(&c);
+    for (int turns = 0; !lives && !c.over && turns < 1000; turns++) {
+        (void)calls_turn(&list, 1, 10);
+        lives = c.got == c.size && disposables() == 1;
+    }
+    call_release(&c);
+    if (!calls_finish(&list, 1, WAIT_MS) || !call_is_right(&c))
+        call_print(&c);
+    check(lives && call_is_right(&c), "a disposable calls its opener back ten times and lives",
+          NULL);
+    left_check(&before, WAIT_MS, "a disposable that called back");
+    check(even_ports_back() > 0, "no port of these is one of the other direction", "%zu logged",
+          even_ports_back());
+}
+
 static void disposables_end_with_their_calls(void)
 {
     struct left before;
@@ -245,5 +308,6 @@ void kill_checks(void)
             waiting_calls_end_at_once(&victims[i]);
     }
     answers_to_callers_that_left_reach_nobody();
+    a_disposable_calls_its_opener_back();
     disposables_end_with_their_calls();
 }

@@ -30,9 +30,16 @@ static void answer_info(int fd)
     ",\"" name "\":{\"type\":\"AppVM\",\"tags\":[],\"default_dispvm\":\"dvm\",\"icon\":\"red\","   \
     "\"guivm\":\"dom0\",\"uuid\":\"00000000-0000-4000-8000-0000000000" number "\"" more "}"
         VM("a", "01", "") VM("b", "02", "") VM("c", "03", "") VM("late", "50", "")
-            VM("dvm", "90", ",\"template_for_dispvms\":true") "}}";
+            VM("dvm", "90", ",\"template_for_dispvms\":true");
 
     (void)write_full(fd, json, sizeof(json) - 1);
+    for (uint32_t id = FIRST_DISPOSABLE; id < next_domid; id++)
+        (void)dprintf(fd,
+                      ",\"disp%u\":{\"type\":\"DispVM\",\"tags\":[],\"default_dispvm\":\"dvm\","
+                      "\"icon\":\"red\",\"guivm\":\"dom0\","
+                      "\"uuid\":\"00000000-0000-4000-8000-%012u\"}",
+                      id, id);
+    (void)write_full(fd, "}}", 2);
 }
 
 /* Until the client's request is all there: NUL behind the header. */

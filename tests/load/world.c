@@ -278,6 +278,7 @@ static void make_files(void)
     write_file(in_dir("etc/qubes/policy.d/30-user.policy"),
                "load.Refused * @anyvm @anyvm deny\n"
                "load.Disposable * @anyvm @dispvm:dvm allow\n"
+               "load.Back * @anyvm @dispvm:dvm allow\n"
                "* * @anyvm @anyvm allow\n"
                "* * @anyvm dom0 allow\n",
                0644);
