@@ -1,7 +1,8 @@
 # The policy library stands alone; PCRE2 is all it needs.
 noinst_LTLIBRARIES += %D%/lib/libpolicy.la
 %C%_lib_libpolicy_la_SOURCES = \
-	%D%/lib/advice.c %D%/lib/advice.h %D%/lib/ask.c %D%/lib/common.c %D%/lib/common.h %D%/lib/decide.c %D%/lib/decide.h \
+	%D%/lib/advice.c %D%/lib/advice.h %D%/lib/advice-line.c %D%/lib/advice-names.c %D%/lib/advice-parts.h \
+	%D%/lib/advice-reason.c %D%/lib/ask.c %D%/lib/common.c %D%/lib/common.h %D%/lib/decide.c %D%/lib/decide.h \
 	%D%/lib/domain-view.c %D%/lib/domains.c %D%/lib/domains.h %D%/lib/explain.c %D%/lib/files.c %D%/lib/files.h \
 	%D%/lib/findings.c %D%/lib/findings.h %D%/lib/lint.c %D%/lib/lint-network.c %D%/lib/lint.h \
 	%D%/lib/index.c %D%/lib/index.h %D%/lib/pairs.c %D%/lib/pairs.h %D%/lib/lines.c %D%/lib/lines.h \

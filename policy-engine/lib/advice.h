@@ -1,4 +1,4 @@
-/* What to do about a refusal: see advice.c. */
+/* What to do about a refusal: see advice.c; advice-….c are its parts. */
 #ifndef QREXEC_POLICY_ADVICE_H
 #define QREXEC_POLICY_ADVICE_H
 

@@ -1,19 +1,26 @@
 /* What a person is told about a verdict, and that the advice works. */
 #include "tests/unit/policy-engine/lib/fixture.h"
 
-static char *explain_files(const struct policy_file *files, size_t n, const char *source,
-                           const char *target)
+static char *explain_request(const struct policy_file *files, size_t n,
+                             const struct policy_request *q)
 {
     struct policy *p = fixture_load(files, n);
     struct policy_domains *d = fixture_domains();
-    struct policy_request q = {
-        .service = "a.B", .argument = "+x", .source = source, .target = target};
     char *text = NULL;
 
-    assert_int_equal(policy_explain(p, d, &q, &text), 0);
+    assert_int_equal(policy_explain(p, d, q, &text), 0);
     policy_domains_unref(d);
     policy_unref(p);
     return text;
+}
+
+static char *explain_files(const struct policy_file *files, size_t n, const char *source,
+                           const char *target)
+{
+    return explain_request(
+        files, n,
+        &(struct policy_request){
+            .service = "a.B", .argument = "+x", .source = source, .target = target});
 }
 
 static char *explain(const char *text, const char *source, const char *target)
@@ -92,6 +99,76 @@ static void the_line_goes_where_it_is_read_first(void **state)
     expect(explain_files(late, 1, "work", "mail"), "at the top of p/30-user.policy");
 }
 
+/* What other files include may have three columns, and a line number is of that file. */
+static void a_line_stays_out_of_included_files(void **state)
+{
+    const struct policy_file three[] = {FILE_OF("p/00-a.policy", "!include-service a.B * x"),
+                                        FILE_OF("p/x", "$anyvm mail deny")};
+    const struct policy_file old[] = {FILE_OF("p/00-a.policy", "!compat-4.0"),
+                                      FILE_OF("l/a.B+x", "")};
+
+    (void)state;
+    expect(explain_files(three, 2, "work", "mail"), "at the top of p/00-a.policy:\n  a.B +x");
+    expect(explain_files(old, 2, "work", "mail"), "at the top of p/00-a.policy:\n  a.B +x");
+}
+
+static void the_early_file_needs_no_reason_but_another(void **state)
+{
+    const struct policy_file own[] = {FILE_OF("p/00-user.policy", "a.B * work mail deny")};
+    const struct policy_file early[] = {FILE_OF("p/10-a.policy", "a.B * work mail deny")};
+
+    (void)state;
+    expect(explain_files(own, 1, "work", "mail"), "at the top of p/00-user.policy:\n");
+    expect(explain_files(early, 1, "work", "mail"),
+           "at the top of p/00-user.policy (it must be read before 10-a.policy):\n");
+}
+
+#define DENY_ALL FILE_OF("p/90-a.policy", "* * @anyvm @anyvm deny")
+
+static void no_line_is_offered_that_a_never_line_forbids(void **state)
+{
+    const struct policy_file all[] = {DENY_ALL, FILE_OF("p/50.never", "#\na.B * work vault")};
+    const struct policy_file other[] = {DENY_ALL, FILE_OF("p/50.never", "a.B * work vault")};
+    const struct policy_file caught[] = {FILE_OF("p/20-a.policy", "a.B * @tag:x * deny"),
+                                         FILE_OF("p/50.never", "a.B * @tag:x vault")};
+    const struct policy_file tagged[] = {DENY_ALL, FILE_OF("p/50.never", "a.B * @tag:x vault")};
+
+    (void)state;
+    expect(explain_files(all, 2, "work", "vault"),
+           "p/50.never:2 says that this may never be, whatever a rule allows: a.B * work vault\n"
+           "No rule can allow this call while that line is there");
+    expect_not(explain_files(all, 2, "work", "vault"), "this line");
+    expect(explain_files(other, 2, "mail", "vault"), "  a.B +x mail vault allow\n");
+    /* a tag that work may get some day, and what is read before the line */
+    expect_not(explain_files(tagged, 2, "work", "vault"), "this line");
+    expect(explain_files(caught, 2, "work", "vault"), "  a.B +x work vault allow\n");
+}
+
+static void where_never_forbids_an_allow_alone_a_question_is_offered(void **state)
+{
+    const struct policy_file f[] = {DENY_ALL, FILE_OF("p/50.never", "a.B * work vault allow")};
+
+    (void)state;
+    expect(explain_files(f, 2, "work", "vault"),
+           "p/50.never:1 says that no rule may allow this without a question");
+    expect(explain_files(f, 2, "work", "vault"), "  a.B +x work vault ask target=vault\n");
+}
+
+static void an_argument_that_no_line_can_name_gets_a_wider_line(void **state)
+{
+    const struct policy_file f = FILE_OF("p/30-user.policy", "a.B * work mail deny");
+    struct policy_request q = {
+        .service = "a.B", .argument = "+x:y", .source = "work", .target = "mail"};
+
+    (void)state;
+    expect(explain_request(&f, 1, &q), "No line can name the argument +x:y ");
+    expect(explain_request(&f, 1, &q), "To allow this service with any argument, put this line at "
+                                       "the top of p/30-user.policy:\n  a.B * work mail allow\n");
+    q.service = "a:B";
+    expect(explain_request(&f, 1, &q), "No line can name the service a:B ");
+    expect_not(explain_request(&f, 1, &q), "this line");
+}
+
 /* Puts the advice into the file that it names, and asks again. */
 static void the_advice_works(void **state)
 {
@@ -134,6 +211,15 @@ static void a_property_in_the_way_is_named_with_its_command(void **state)
     expect(explain("", "vault", "@dispvm"), "still in the way: vault has no default_dispvm");
     expect(explain("a.B * * * allow autostart=no", "work", "vault"), "qvm-start vault");
     expect(explain("a.B * relay mail ask", "relay", "mail"), "qvm-prefs relay guivm dom0");
+}
+
+static void an_ask_does_not_become_an_allow(void **state)
+{
+    (void)state;
+    expect(explain("a.B * work @default ask", "work", ""),
+           "  a.B +x work @default ask target=DOMAIN\n");
+    expect(explain("a.B * work hidden ask", "work", "hidden"),
+           "  a.B +x work hidden ask target=hidden\n");
 }
 
 static void a_misspelt_target_is_guessed(void **state)
@@ -250,15 +336,10 @@ static void an_expression_that_gives_up_is_told(void **state)
     policy_unref(p);
 }
 
-/* Of two files of one name the first is read: the line must go there. */
-static void the_line_goes_into_the_file_that_is_read(void **state)
+static void expect_in_run(const struct policy_file *files, size_t n, const char *words)
 {
     static const char *const dirs[] = {"run", "etc", NULL};
-    const struct policy_file files[] = {FILE_OF("run/30-user.policy", "a.B * work mail deny"),
-                                        FILE_OF("etc/30-user.policy", "a.B * work mail allow"),
-                                        FILE_OF("etc/90-x.policy", "* * @anyvm @anyvm deny")};
-    struct policy_source source = {
-        .dirs = dirs, .files = files, .n_files = ARRAY_SIZE(files), .files_only = true};
+    struct policy_source source = {.dirs = dirs, .files = files, .n_files = n, .files_only = true};
     struct policy_request q = {
         .service = "a.B", .argument = "+x", .source = "work", .target = "mail"};
     struct policy_domains *d = fixture_domains();
@@ -266,12 +347,31 @@ static void the_line_goes_into_the_file_that_is_read(void **state)
     struct policy *p = NULL;
     char *text = NULL;
 
-    (void)state;
     assert_int_equal(policy_load(&source, &p, &e), 0);
     assert_int_equal(policy_explain(p, d, &q, &text), 0);
-    expect(text, "at the top of run/30-user.policy:\n");
+    expect(text, words);
     policy_domains_unref(d);
     policy_unref(p);
+}
+
+/* Of two files of one name the first is read: the line must go there. */
+static void the_line_goes_into_the_file_that_is_read(void **state)
+{
+    const struct policy_file rules[] = {FILE_OF("run/30-user.policy", "a.B * work mail deny"),
+                                        FILE_OF("etc/30-user.policy", "a.B * work mail allow"),
+                                        FILE_OF("etc/90-x.policy", "* * @anyvm @anyvm deny")};
+    const struct policy_file bare[] = {FILE_OF("run/30-user.policy", "# mine"),
+                                       FILE_OF("etc/30-user.policy", "a.B * work mail allow"),
+                                       FILE_OF("etc/90-x.policy", "* * @anyvm @anyvm deny")};
+    const struct policy_file included[] = {FILE_OF("run/README", ""),
+                                           FILE_OF("etc/d/30-user.policy", "# mine"),
+                                           FILE_OF("etc/90-x.policy", "!include-dir d\n"
+                                                                      "* * @anyvm @anyvm deny")};
+
+    (void)state;
+    expect_in_run(rules, ARRAY_SIZE(rules), "at the top of run/30-user.policy:\n");
+    expect_in_run(bare, ARRAY_SIZE(bare), "at the top of run/30-user.policy:\n");
+    expect_in_run(included, ARRAY_SIZE(included), "at the top of etc/30-user.policy:\n");
 }
 
 int main(void)
@@ -282,9 +382,15 @@ int main(void)
         cmocka_unit_test(words_are_told_with_what_they_stand_for),
         cmocka_unit_test(a_refusal_names_the_line_that_would_allow_it),
         cmocka_unit_test(the_line_goes_where_it_is_read_first),
+        cmocka_unit_test(a_line_stays_out_of_included_files),
+        cmocka_unit_test(the_early_file_needs_no_reason_but_another),
+        cmocka_unit_test(no_line_is_offered_that_a_never_line_forbids),
+        cmocka_unit_test(where_never_forbids_an_allow_alone_a_question_is_offered),
+        cmocka_unit_test(an_argument_that_no_line_can_name_gets_a_wider_line),
         cmocka_unit_test(the_advice_works),
         cmocka_unit_test(no_line_is_offered_where_none_helps),
         cmocka_unit_test(a_property_in_the_way_is_named_with_its_command),
+        cmocka_unit_test(an_ask_does_not_become_an_allow),
         cmocka_unit_test(a_misspelt_target_is_guessed),
         cmocka_unit_test(a_misspelt_source_is_guessed_and_gets_no_line),
         cmocka_unit_test(a_misspelt_service_is_guessed),
