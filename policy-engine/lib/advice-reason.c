@@ -18,8 +18,11 @@ void tell_reason(struct text *t, const struct policy_request *q, const struct po
                   target);
         break;
     case POLICY_REASON_INVALID_SOURCE:
-        text_addf(t, "%s may not speak for \"%s\" (it must be the relayvm of that RemoteVM)",
-                  q->source, q->requested_source ? q->requested_source : q->source);
+        if (q->requested_source && *q->requested_source)
+            text_addf(t, "%s may not speak for \"%s\" (it must be the relayvm of that RemoteVM)",
+                      q->source, q->requested_source);
+        else
+            text_addf(t, "\"%s\" is no domain that could call", q->source);
         break;
     case POLICY_REASON_NOT_DISPVM_TEMPLATE:
         text_addf(t, "%s is no template for disposables",
@@ -30,7 +33,9 @@ void tell_reason(struct text *t, const struct policy_request *q, const struct po
         break;
     case POLICY_REASON_NO_DISPVM: text_addf(t, "%s has no default_dispvm", source); break;
     case POLICY_REASON_AUTOSTART:
-        text_addf(t, "%s is not running, and the rule has autostart=no", v->target);
+        text_addf(t, "%s %s, and the rule has autostart=no", v->target,
+                  token_kind(span_of(v->target)) == TOKEN_DISPVM_NAME ? "would have to be started"
+                                                                      : "is not running");
         break;
     case POLICY_REASON_LOOPBACK:
         text_addf(t, "source and target are the same domain, and none can call itself");

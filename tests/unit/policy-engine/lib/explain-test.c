@@ -213,6 +213,36 @@ static void a_property_in_the_way_is_named_with_its_command(void **state)
     expect(explain("a.B * relay mail ask", "relay", "mail"), "qvm-prefs relay guivm dom0");
 }
 
+static void what_cannot_be_started_is_not_to_be_started(void **state)
+{
+    static const char *const rules = "a.B * * * allow autostart=no";
+
+    (void)state;
+    expect_not(explain(rules, "work", "@dispvm:dvm"), "tart it");
+    expect_not(explain(rules, "work", "@dispvm:dvm"), "qvm-start");
+    expect(explain(rules, "work", "@dispvm:dvm"),
+           "Remove autostart=no from p/30-user.policy:1; nothing can be started");
+    expect_not(explain(rules, "work", "far"), "qvm-start");
+    expect_not(explain("a.B * * * allow autostart=no target=@dispvm:dvm", "work", "mail"),
+               "qvm-start");
+    expect(explain(rules, "work", "uuid:" UUID(3)), "  qvm-start vault\n");
+}
+
+static void an_ask_that_autostart_empties_names_what_is_not_running(void **state)
+{
+    static const char *const rules = "#\na.B * work vault ask autostart=no";
+
+    (void)state;
+    expect(explain(rules, "work", "vault"),
+           "Nothing is running that the rule offers: vault.\nStart it, or remove autostart=no from "
+           "p/30-user.policy:2:\n  qvm-start vault\n");
+    expect_not(explain(rules, "work", "vault"), "this line");
+    expect(explain("a.B * work @dispvm:dvm ask autostart=no", "work", "@dispvm:dvm"),
+           "Remove autostart=no from p/30-user.policy:1;");
+    expect(explain("a.B * vault @dispvm ask", "vault", "@dispvm"),
+           "vault has no default_dispvm. Give it one:\n  qvm-prefs vault default_dispvm TEMPLATE");
+}
+
 static void an_ask_does_not_become_an_allow(void **state)
 {
     (void)state;
@@ -220,6 +250,22 @@ static void an_ask_does_not_become_an_allow(void **state)
            "  a.B +x work @default ask target=DOMAIN\n");
     expect(explain("a.B * work hidden ask", "work", "hidden"),
            "  a.B +x work hidden ask target=hidden\n");
+}
+
+/* With target= the name that was asked for is not what the call fails on. */
+static void a_misspelt_target_does_not_hide_the_cause(void **state)
+{
+    (void)state;
+    expect(explain("a.B * * * allow target=@dispvm:vault", "work", "zz"),
+           "in the place of target=@dispvm:vault in p/30-user.policy:1");
+    expect(explain("a.B * * * allow target=@dispvm:vault", "work", "zz"),
+           "  qvm-prefs vault template_for_dispvms True\nThere is no domain \"zz\"");
+    expect(explain("a.B * * * allow target=@dispvm:nil", "work", "zz"),
+           "Mend target=@dispvm:nil in p/30-user.policy:1. There is no domain \"nil\"");
+    expect(explain("a.B * * * allow target=@dispvm", "vault", "zz"),
+           "  qvm-prefs vault default_dispvm TEMPLATE\nThere is no domain \"zz\"");
+    expect(explain("a.B * * * allow target=work", "work", "zz"),
+           "name another domain in target=work in p/30-user.policy:1.\nThere is no domain \"zz\"");
 }
 
 static void a_misspelt_target_is_guessed(void **state)
@@ -284,6 +330,20 @@ static void a_relay_that_may_not_speak_for_another_is_told_how(void **state)
     expect(text, "allowed: a.B+ from far to mail (through relay)");
     policy_domains_unref(d);
     policy_unref(p);
+}
+
+static void one_that_cannot_be_spoken_for_is_told(void **state)
+{
+    const struct policy_file f = FILE_OF("p/30-user.policy", "a.B * * * allow");
+    struct policy_request q = {
+        .service = "a.B", .source = "work", .target = "mail", .requested_source = "ghost"};
+
+    (void)state;
+    expect(explain_request(&f, 1, &q), "There is no domain \"ghost\"");
+    expect_not(explain_request(&f, 1, &q), "qvm-prefs");
+    q.requested_source = "vault";
+    expect(explain_request(&f, 1, &q), "vault is no RemoteVM");
+    expect_not(explain_request(&f, 1, &q), "qvm-prefs");
 }
 
 static void each_reason_is_told_in_words(void **state)
@@ -390,7 +450,10 @@ int main(void)
         cmocka_unit_test(the_advice_works),
         cmocka_unit_test(no_line_is_offered_where_none_helps),
         cmocka_unit_test(a_property_in_the_way_is_named_with_its_command),
+        cmocka_unit_test(what_cannot_be_started_is_not_to_be_started),
+        cmocka_unit_test(an_ask_that_autostart_empties_names_what_is_not_running),
         cmocka_unit_test(an_ask_does_not_become_an_allow),
+        cmocka_unit_test(a_misspelt_target_does_not_hide_the_cause),
         cmocka_unit_test(a_misspelt_target_is_guessed),
         cmocka_unit_test(a_misspelt_source_is_guessed_and_gets_no_line),
         cmocka_unit_test(a_misspelt_service_is_guessed),
@@ -401,6 +464,7 @@ int main(void)
         cmocka_unit_test(a_redirect_to_nowhere_is_named),
         cmocka_unit_test(what_the_caller_must_change_is_said),
         cmocka_unit_test(a_relay_that_may_not_speak_for_another_is_told_how),
+        cmocka_unit_test(one_that_cannot_be_spoken_for_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,8 @@
 static const struct policy_file files[] = {
     FILE_OF("p/10-a.policy", "!include x\n!compat-4.0\na.B * work @anyvm ask default_target=mail\n"
                              "* * @anyvm @anyvm allow\n"),
-    FILE_OF("p/x", "a.C * wrok @dispvm:dvm allow user=root\na.F * work far allow\n"),
+    FILE_OF("p/x", "a.C * wrok @dispvm:dvm allow user=root\na.F * work far allow\n"
+                   "a.G * work vault ask autostart=no\n"),
     FILE_OF("l/a.D+x", "$anyvm mail allow,user=x\n"),
     FILE_OF("p/10-a.never", "a.C * work @dispvm:dvm\na.B * work mail\n")};
 static const struct policy_file broken[] = {FILE_OF("p/10-a.policy", "a.B * work mail permit\n")};
@@ -69,14 +70,24 @@ static int try_relay(void)
     return try_decide("a.F", "far");
 }
 
-static int try_explain(void)
+static int explain_call(const char *service, const char *target)
 {
-    struct policy_request q = {.service = "a.D", .source = "work", .target = "dom0"};
+    struct policy_request q = {.service = service, .source = "work", .target = target};
     char *text = NULL;
     int r = policy_explain(loaded, domains, &q, &text);
 
     free(text);
     return r;
+}
+
+static int try_explain(void)
+{
+    return explain_call("a.D", "dom0");
+}
+
+static int try_explain_ask(void)
+{
+    return explain_call("a.G", "vault");
 }
 
 static int try_lint(void)
@@ -151,6 +162,7 @@ static void telling_survives(void **state)
 {
     (void)state;
     every_allocation(try_explain);
+    every_allocation(try_explain_ask);
     every_allocation(try_lint);
     every_allocation(try_lint_services);
 }
