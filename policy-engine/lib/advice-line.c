@@ -2,8 +2,8 @@
  * The line of policy for a request that was refused, and the place where it must stand.
  *
  * It stands at the top level, where every file has five columns, before the rule that refused. No
- * line is offered untried: it is put behind the rules that are read before its place, with the
- * never lines, and has to load, to keep to these in every world, and to let this request pass.
+ * line is offered untried: it is put in its place among the rules, and has to load, to keep to the
+ * never lines in every world, and to let this request pass.
  */
 #include "policy-engine/lib/advice-parts.h"
 #include "policy-engine/lib/never.h"
@@ -15,7 +15,7 @@
 
 struct place {
     const char *name; /* of a file in a policy directory */
-    unsigned line;    /* above this one; 0: at the top */
+    unsigned line;    /* above this one; 0: at the top, or at the end where no rule decided */
     size_t before;    /* so many rules are read before it */
 };
 
@@ -85,16 +85,18 @@ static const char *find_bare(const struct policy *p, const char *name)
     return NULL;
 }
 
+static bool has_rules(const struct policy *p, const char *name)
+{
+    return rules_before(p, name, false) < rules_before(p, name, true);
+}
+
 /* The path of a file of a policy directory: where it is read from, else where it would be. */
 static void tell_path(const struct advice *a, const char *name)
 {
     const struct policy *p = a->policy;
-    size_t i = rules_before(p, name, false);
-    const char *path =
-        i < p->n && strcmp(top_of(p, i), name) == 0 ? rule_text(p, p->rules[i].top) : NULL;
+    const char *path = has_rules(p, name) ? rule_text(p, p->rules[rules_before(p, name, false)].top)
+                                          : find_bare(p, name);
 
-    if (!path)
-        path = find_bare(p, name);
     if (path)
         text_addf(a->text, "%s", path);
     else
@@ -107,7 +109,8 @@ static void tell_place(const struct advice *a, const struct place *place)
     const char *top = rule ? top_of(a->policy, a->verdict->rule) : NULL;
 
     if (!rule)
-        text_addf(a->text, "add this line to ");
+        text_addf(a->text, "add this line to %s",
+                  has_rules(a->policy, place->name) ? "the end of " : "");
     else if (place->line)
         text_addf(a->text, "put this line above line %u of ", place->line);
     else
@@ -125,6 +128,7 @@ struct trial {
     struct text line;
     bool loads;
     const struct never *never;     /* what forbids it, or NULL */
+    bool by_others;                /* for what another rule makes of it */
     const struct never *only_asks; /* what forbids an allow, where this is an ask; or NULL */
     enum policy_reason reason;     /* what is in the way even with the line */
 };
@@ -166,45 +170,69 @@ static void add_line(struct text *t, const struct advice *a, enum policy_action 
         text_addf(t, " target=%s", target);
 }
 
-/* What is read before the line: all that counts of it is which calls do not come as far as that. */
-static void add_earlier(struct text *t, const struct advice *a, size_t n)
+static void add_rules(struct text *t, const struct policy *p, size_t from, size_t to)
 {
-    const struct policy *p = a->policy;
+    for (size_t i = from; i < to; i++) {
+        struct policy_rule_view v;
 
-    for (size_t i = 0; i < n; i++) {
-        const struct rule *r = &p->rules[i];
-        const char *service = rule_text(p, r->service);
-
-        if (r->service == NAME_ANY || strcmp(service, a->request->service) == 0)
-            text_addf(t, "%s %s %s %s deny\n", service, rule_text(p, r->argument),
-                      rule_text(p, r->source), rule_text(p, r->target_spelled));
+        policy_get_rule(p, i, &v);
+        text_addf(t, "%s %s %s %s %s", v.service, v.argument, v.source, v.target, v.action);
+        if (v.redirect)
+            text_addf(t, " target=%s", v.redirect);
+        text_addf(t, v.autostart ? "\n" : " autostart=no\n");
     }
 }
 
-static int load_texts(const struct text *rules, const struct text *nevers, struct policy **ret)
+#define LINE_FILE "try/b.policy"
+
+static int load_texts(const struct text *before, const struct text *line, const struct text *after,
+                      const struct text *nevers, struct policy **ret)
 {
     static const char *const dirs[] = {"try", NULL};
     const struct policy_file files[] = {
-        {.path = "try/a.policy", .content = rules->data, .len = rules->len},
-        {.path = "try/a.never", .content = nevers->data, .len = nevers->len}, /* NULL: no file */
+        {.path = "try/a.policy", .content = before->data, .len = before->len}, /* NULL: no file */
+        {.path = LINE_FILE, .content = line->data, .len = line->len},
+        {.path = "try/c.policy", .content = after->data, .len = after->len},
+        {.path = "try/a.never", .content = nevers->data, .len = nevers->len},
     };
     const struct policy_source source = {
-        .dirs = dirs, .files = files, .n_files = 2, .files_only = true};
+        .dirs = dirs, .files = files, .n_files = 4, .files_only = true};
 
     return policy_load(&source, ret, NULL);
 }
 
+/* The other rules count only for what never lines are about: none of them decides this request
+ * before the line does. */
 static int load_trial(const struct advice *a, const struct place *place, const struct trial *t,
                       struct policy **ret)
 {
-    _cleanup_(text_deinit) struct text rules = {0}, nevers = {0};
+    _cleanup_(text_deinit) struct text before = {0}, after = {0}, nevers = {0};
     const struct policy *p = a->policy;
 
-    add_earlier(&rules, a, place->before);
-    text_add(&rules, (struct span){t->line.data, t->line.len});
     for (size_t i = 0; i < p->n_nevers; i++)
         text_addf(&nevers, "%s\n", rule_text(p, p->nevers[i].text));
-    return rules.failed || nevers.failed ? -ENOMEM : load_texts(&rules, &nevers, ret);
+    if (p->n_nevers) {
+        add_rules(&before, p, 0, place->before);
+        add_rules(&after, p, place->before, p->n);
+    }
+    if (before.failed || after.failed || nevers.failed)
+        return -ENOMEM;
+    return load_texts(&before, &t->line, &after, &nevers, ret);
+}
+
+/* What forbids the line; not what the rules break without it, for that is told apart from this. */
+static int find_never(const struct advice *a, const struct policy *trial, struct trial *t)
+{
+    _cleanup_(policy_violation_deinit) struct policy_violation v = {0}, before = {0};
+    int r = policy_check_never(trial, NULL, &v);
+
+    if (r <= 0)
+        return r;
+    t->by_others = strcmp(v.rule_file, LINE_FILE) != 0;
+    r = t->by_others ? policy_check_never(a->policy, NULL, &before) : 0;
+    if (!r)
+        t->never = &a->policy->nevers[v.never_line - 1];
+    return r < 0 ? r : 0;
 }
 
 /* What the request gets, and if the user is asked: what a yes gets. */
@@ -214,6 +242,8 @@ static int decide_trial(const struct advice *a, const struct policy *p, struct t
     int r = policy_decide(p, a->domains, a->request, &v);
 
     t->reason = v.reason;
+    if (!r && v.reason == POLICY_REASON_NEVER)
+        t->never = &a->policy->nevers[v.rule_line - 1];
     if (!r && v.action == POLICY_ASK) {
         r = policy_answer_ask(p, a->domains, a->request, &v, v.choices[0], &answered);
         t->reason = answered.reason;
@@ -225,21 +255,19 @@ static int decide_trial(const struct advice *a, const struct policy *p, struct t
 
 static int try_line(const struct advice *a, const struct place *place, struct trial *t)
 {
-    _cleanup_(policy_violation_deinit) struct policy_violation v = {0};
     _cleanup_(policy_unrefp) struct policy *p = NULL;
     int r;
 
+    t->never = NULL;
+    t->by_others = false;
     text_clear(&t->line);
     add_line(&t->line, a, t->action);
     r = t->line.failed ? -ENOMEM : load_trial(a, place, t, &p);
     t->loads = !r;
     if (r)
         return r < 0 ? r : 0;
-    r = policy_check_never(p, NULL, &v);
-    if (r < 0)
-        return r;
-    t->never = r ? &a->policy->nevers[v.never_line - 1] : NULL;
-    return t->never ? 0 : decide_trial(a, p, t);
+    r = decide_trial(a, p, t);
+    return r || t->never ? r : find_never(a, p, t);
 }
 
 /* An ask stays one; and where no line may allow, one may perhaps ask. */
@@ -250,7 +278,7 @@ static int try_lines(const struct advice *a, const struct place *place, struct t
 
     t->action = rule && rule->action == POLICY_ASK ? POLICY_ASK : POLICY_ALLOW;
     r = try_line(a, place, t);
-    if (r || t->action == POLICY_ASK || !t->never || t->never->ask)
+    if (r || t->action == POLICY_ASK || !t->never || t->never->ask || t->by_others)
         return r;
     t->only_asks = t->never;
     t->action = POLICY_ASK;
@@ -267,9 +295,11 @@ static void tell_never(const struct advice *a, const struct never *n, const char
               rule_text(p, n->text));
 }
 
-static void tell_forbidden(const struct advice *a, const struct never *n)
+static void tell_forbidden(const struct advice *a, const struct trial *t)
 {
-    tell_never(a, n, "this may never be, whatever a rule allows");
+    if (t->by_others)
+        text_addf(a->text, "With a line for this call, another rule would ask for too much: ");
+    tell_never(a, t->never, "this may never be, whatever a rule allows");
     text_addf(a->text, "No rule can allow this call while that line is there; if it may be, change "
                        "that line first.\n");
 }
@@ -287,7 +317,7 @@ static bool tell_hopeless(const struct advice *a, const struct trial *t)
     else if (!t->loads)
         text_addf(a->text, "No line can name this call.\n");
     else if (t->never)
-        tell_forbidden(a, t->never);
+        tell_forbidden(a, t);
     else if (t->reason == POLICY_REASON_LOOPBACK)
         text_addf(a->text, "No line of policy helps: a domain cannot call itself.\n");
     else
@@ -340,7 +370,8 @@ int tell_line(const struct advice *a)
     tell_place(a, &place);
     text_addf(a->text, "  %s\n", t.line.data);
     if (is_without_target(a))
-        text_addf(a->text, "with the domain that is to answer in the place of DOMAIN.\n");
+        text_addf(a->text, "with the domain that is to answer in the place of DOMAIN%s.\n",
+                  a->policy->n_nevers ? " (one that no never line forbids)" : "");
     if (t.reason)
         tell_rest(a, t.reason);
     return 0;

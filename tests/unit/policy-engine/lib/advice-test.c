@@ -203,6 +203,15 @@ static const char *world_verdict(const struct world *w, bool in_force)
 
 /* ---- Following ---- */
 
+static unsigned last_line(const struct file *f)
+{
+    unsigned n = 1;
+
+    for (const char *c = f->content; *c; c++)
+        n += *c == '\n';
+    return n;
+}
+
 static bool follow_line(struct world *w, const char *text)
 {
     const char *at = strstr(text, "this line "), *line;
@@ -217,9 +226,12 @@ static bool follow_line(struct world *w, const char *text)
     line += strlen(":\n  ");
     if (sscanf(at, "this line above line %u of %127[^ :\n]", &above, path) != 2 &&
         sscanf(at, "this line at the top of %127[^ :\n]", path) != 1 &&
+        sscanf(at, "this line to the end of %127[^ :\n]", path) != 1 &&
         sscanf(at, "this line to %127[^ :\n]", path) != 1)
         fail_msg("no place: %s", at);
     f = file_at(w, path);
+    if (strstr(at, "this line to the end of ") == at)
+        above = last_line(f);
     insert_line(f, above, line, strcspn(line, "\n"));
     if (strstr(line, "target=DOMAIN"))
         mend_line(w, path, above, "DOMAIN", "mail");
@@ -365,6 +377,8 @@ static void the_advice_for_each_reason_works_as_promised(void **state)
         {TWO("p/90-a.policy", "* * * @anyvm deny", "p/50.never", "a.B * work @dispvm:plain-dvm"),
          "+x", "work", "@dispvm", NULL, "deny policy", "allow @dispvm:dvm", 2},
         {TWO("p/20-a.policy", "a.B * @tag:x * deny", "p/50.never", "a.B * @tag:x mail"), "+x",
+         "work", "mail", NULL, "deny no-match", "allow mail", 0},
+        {TWO("p/30-user.policy", "a.B * @tag:x * deny\n", "p/50.never", "a.B * @tag:x mail"), "+x",
          "work", "mail", NULL, "deny no-match", "allow mail", 0},
         {TWO("p/90-a.policy", "a.B * work mail allow", "p/50.never", "a.B * work mail"), "+x",
          "work", "mail", NULL, "deny never", "allow mail", 0},

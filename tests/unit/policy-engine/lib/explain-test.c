@@ -80,6 +80,8 @@ static void a_refusal_names_the_line_that_would_allow_it(void **state)
     (void)state;
     expect(explain("", "work", "mail"),
            "add this line to p/30-user.policy:\n  a.B +x work mail allow\n");
+    expect(explain("a.B * vault mail allow", "work", "mail"),
+           "add this line to the end of p/30-user.policy:\n  a.B +x work mail allow\n");
     expect(explain("a.B * work mail deny", "work", "mail"),
            "at the top of p/30-user.policy:\n  a.B +x work mail allow\n");
     expect(explain("", "work", ""), "a.B +x work @default allow target=DOMAIN");
@@ -142,6 +144,24 @@ static void no_line_is_offered_that_a_never_line_forbids(void **state)
     /* a tag that work may get some day, and what is read before the line */
     expect_not(explain_files(tagged, 2, "work", "vault"), "this line");
     expect(explain_files(caught, 2, "work", "vault"), "  a.B +x work vault allow\n");
+}
+
+/* An ask offers what other rules allow: so another rule may break the never line with the new one.
+ */
+static void a_line_that_makes_another_rule_break_a_never_line_is_not_offered(void **state)
+{
+    const struct policy_file f[] = {FILE_OF("p/20-a.policy", "a.B * work @default ask\n"
+                                                             "* * @anyvm @anyvm deny"),
+                                    FILE_OF("p/50.never", "a.B * work vault ask")};
+    const struct policy_file broken[] = {FILE_OF("p/20-a.policy", "a.C * work vault allow\n"),
+                                         FILE_OF("p/50.never", "a.C * work vault")};
+
+    (void)state;
+    expect(explain_files(f, 2, "work", "vault"),
+           "another rule would ask for too much: p/50.never:1 says that ");
+    expect_not(explain_files(f, 2, "work", "vault"), "this line");
+    /* what is broken already is not the new line's fault */
+    expect(explain_files(broken, 2, "work", "vault"), "  a.B +x work vault allow\n");
 }
 
 static void where_never_forbids_an_allow_alone_a_question_is_offered(void **state)
@@ -445,6 +465,7 @@ int main(void)
         cmocka_unit_test(a_line_stays_out_of_included_files),
         cmocka_unit_test(the_early_file_needs_no_reason_but_another),
         cmocka_unit_test(no_line_is_offered_that_a_never_line_forbids),
+        cmocka_unit_test(a_line_that_makes_another_rule_break_a_never_line_is_not_offered),
         cmocka_unit_test(where_never_forbids_an_allow_alone_a_question_is_offered),
         cmocka_unit_test(an_argument_that_no_line_can_name_gets_a_wider_line),
         cmocka_unit_test(the_advice_works),
