@@ -75,24 +75,34 @@ static void client_ended(const struct client *c)
     control_send_terminated(c->agent, c->epoch, c->domain, c->port);
 }
 
-static void client_free(struct client *c)
+static void client_unlink(struct client *c)
 {
-    struct agent *a = c->agent;
-
     if (c->prev)
         c->prev->next = c->next;
     else
-        a->clients.first = c->next;
+        c->agent->clients.first = c->next;
     if (c->next)
         c->next->prev = c->prev;
-    if (c->state == CLIENT_CONNECTED)
-        client_ended(c);
+}
+
+static void client_release(struct client *c)
+{
     watch_stop(&c->watch);
     timer_stop(&c->silent);
     close_fd(&c->fd);
     charge_release(&c->charge);
     buf_deinit(&c->in);
     free(c);
+}
+
+static void client_free(struct client *c)
+{
+    struct agent *a = c->agent;
+
+    client_unlink(c);
+    if (c->state == CLIENT_CONNECTED)
+        client_ended(c);
+    client_release(c);
     loop_rest();
     clients_resume(a);
 }
@@ -418,10 +428,13 @@ void clients_init(struct agent *a)
     a->clients.first_number = a->clients.next_number;
 }
 
+/* Who is connected goes on without this agent, or only begins: its vchan keeps its name. */
 void clients_deinit(struct agent *a)
 {
     clients_close(a);
-    while (a->clients.first)
-        client_free(a->clients.first);
+    for (struct client *c; (c = a->clients.first);) {
+        client_unlink(c);
+        client_release(c);
+    }
     ledger_deinit(&a->clients.ledger);
 }

@@ -419,6 +419,33 @@ static void agent_that_dies_is_no_gone_target(void **state)
     daemon_connect(&world, 4);
 }
 
+/* It listens, and its peer comes only to the next agent's time. */
+static void agent_that_is_stopped_leaves_a_caller_that_waits_for_its_peer(void **state)
+{
+    struct caller c = caller_start(WORDS((char *)"work", (char *)"test.Call"));
+    _cleanup_(freep) char *name = format_new("%s/vchan.1.7.514.sock", world.dir);
+    uint64_t deadline = clock_ms() + WAIT_MS;
+    char out[1024], err[1024];
+    struct message m;
+    int fd;
+
+    (void)state;
+    trigger_expect(&m, "", "work", "test.Call");
+    allow(&m, 7, 514);
+    while (access(name, F_OK) < 0 && deadline_left(deadline) > 0)
+        usleep(2000);
+    kill(world.agent, SIGTERM);
+    assert_int_equal(spawn_wait(world.agent), 0);
+    close_fd(&world.daemon);
+    assert_int_equal(access(name, F_OK), 0);
+    agent_start(&world);
+    daemon_connect(&world, 4);
+    fd = vchan_dial(&world, 7, 514);
+    send_exit(fd, 3);
+    assert_int_equal(caller_end(&c, out, err), 3);
+    close(fd);
+}
+
 static void daemon_gone_refuses_who_waits_and_keeps_who_talks(void **state)
 {
     int waiting = client_dial(&world), talking = client_dial(&world);
@@ -514,6 +541,7 @@ int main(void)
         cmocka_unit_test(a_client_answers_as_much_as_it_is_asked),
         cmocka_unit_test(gone_target_that_never_connected_ends_the_wait),
         cmocka_unit_test(agent_that_dies_is_no_gone_target),
+        cmocka_unit_test(agent_that_is_stopped_leaves_a_caller_that_waits_for_its_peer),
         cmocka_unit_test(socket_is_open_to_all),
         cmocka_unit_test(daemon_gone_refuses_who_waits_and_keeps_who_talks),
         cmocka_unit_test(a_daemon_that_holds_its_port_hears_of_a_callers_end),
