@@ -55,6 +55,8 @@ struct clients {
     char path[UNIX_PATH_SIZE];
     int listener; /* -1: no daemon, no socket */
     struct watch watch;
+    struct timer again; /* when nothing was left to accept one with */
+    bool paused;        /* said already */
     struct client *first;
     struct ledger ledger; /* open clients by user */
     bool over_budget;     /* said already */

@@ -24,6 +24,7 @@
 #define IDENT_PREFIX     "SOCKET"
 #define CLIENTS_PER_USER 4096
 #define ACCEPTS_A_TURN   32
+#define ACCEPT_AGAIN_MS  200
 #define TRIGGER_MS       60000 /* for all of a trigger */
 
 enum client_state { CLIENT_READING, CLIENT_QUEUED, CLIENT_PENDING, CLIENT_CONNECTED };
@@ -51,6 +52,7 @@ static void listen_update(struct agent *a, bool on)
 
 void clients_resume(struct agent *a)
 {
+    timer_stop(&a->clients.again);
     if (a->clients.listener >= 0)
         listen_update(a, true);
 }
@@ -262,7 +264,22 @@ static void client_new(struct agent *a, int fd)
     timer_set(&c->silent, TRIGGER_MS);
 }
 
-/* Out of descriptors: no more are accepted until a client or a call has gone. */
+static void on_again(struct timer *t)
+{
+    clients_resume(container_of(t, struct agent, clients.again));
+}
+
+/* Out of descriptors, and perhaps others hold them: until a client or a call has gone, or a while.
+ */
+static void pause_listening(struct agent *a, int error)
+{
+    if (!a->clients.paused)
+        log_error("%s: accept: %s; callers wait", a->clients.path, strerror(error));
+    a->clients.paused = true;
+    listen_update(a, false);
+    timer_set(&a->clients.again, ACCEPT_AGAIN_MS);
+}
+
 static void on_listener(struct watch *w, short revents)
 {
     struct agent *a = container_of(w, struct agent, clients.watch);
@@ -275,10 +292,10 @@ static void on_listener(struct watch *w, short revents)
             client_new(a, fd);
             continue;
         }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-            log_error("%s: accept: %s; callers wait", a->clients.path, strerror(errno));
-            listen_update(a, false);
-        }
+        if (errno_is_shortage(errno))
+            pause_listening(a, errno);
+        else
+            a->clients.paused = false;
         return;
     }
 }
@@ -406,6 +423,7 @@ void clients_close(struct agent *a)
 
     if (s->listener >= 0) {
         watch_stop(&s->watch);
+        timer_stop(&s->again);
         close_fd(&s->listener);
         (void)unlink(s->path);
     }
@@ -423,6 +441,7 @@ void clients_init(struct agent *a)
     clock_gettime(CLOCK_REALTIME, &now);
     a->clients.listener = -1;
     a->clients.watch.fn = on_listener;
+    a->clients.again.fn = on_again;
     a->clients.ledger.budget = CLIENTS_PER_USER;
     a->clients.next_number = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
     a->clients.first_number = a->clients.next_number;

@@ -41,6 +41,11 @@ int deadline_left(uint64_t deadline)
     return deadline - now > 0x7fffffff ? 0x7fffffff : (int)(deadline - now);
 }
 
+bool errno_is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+}
+
 static int fd_flag(int fd, int get, int set, int flag, bool on)
 {
     int flags = fcntl(fd, get);

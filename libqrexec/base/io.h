@@ -16,6 +16,9 @@ uint64_t clock_us(void);
 /* What is left of a deadline for poll(): -1 none, 0 past. */
 int deadline_left(uint64_t deadline);
 
+/* Whether an errno says that descriptors or memory are short: that passes. */
+bool errno_is_shortage(int error);
+
 int fd_set_nonblock(int fd, bool on);
 int fd_set_cloexec(int fd, bool on);
 bool fd_is_stream_socket(int fd);

@@ -53,6 +53,32 @@ void config_write(struct world *w, const char *name, const char *text)
     file_write(path, text, 0644);
 }
 
+/* One that is free would still be given. */
+static rlim_t first_free(pid_t pid)
+{
+    char path[64];
+
+    for (unsigned i = 0;; i++) {
+        assert_int_equal(format(path, sizeof(path), "/proc/%d/fd/%u", (int)pid, i), 0);
+        if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+            return i;
+    }
+}
+
+void files_end(pid_t pid, struct rlimit *ret_old)
+{
+    struct rlimit none;
+
+    assert_int_equal(prlimit(pid, RLIMIT_NOFILE, NULL, ret_old), 0);
+    none = (struct rlimit){.rlim_cur = first_free(pid), .rlim_max = ret_old->rlim_max};
+    assert_int_equal(prlimit(pid, RLIMIT_NOFILE, &none, NULL), 0);
+}
+
+void files_return(pid_t pid, const struct rlimit *old)
+{
+    assert_int_equal(prlimit(pid, RLIMIT_NOFILE, old, NULL), 0);
+}
+
 void agent_start(struct world *w)
 {
     char program[512], server[512];

@@ -8,6 +8,7 @@
 
 #include "tests/unit/test.h"
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #define HELLO          0x300u
@@ -56,6 +57,10 @@ void service_write(struct world *w, const char *name, const char *text, mode_t m
 void config_write(struct world *w, const char *name, const char *text);
 /* A program of the build. */
 void program_path(char buf[static 512], const char *name);
+
+/* From now on that process gets no descriptor, and then as many again as before. */
+void files_end(pid_t pid, struct rlimit *ret_old);
+void files_return(pid_t pid, const struct rlimit *old);
 
 void put_u32(unsigned char *p, uint32_t v);
 uint32_t get_u32(const unsigned char *p);

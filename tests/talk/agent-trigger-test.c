@@ -516,6 +516,23 @@ static void a_held_port_is_nothing_to_who_waits(void **state)
     close(waiting);
 }
 
+/* Others may hold what is short: no end of a client or of a call tells that it is over. */
+static void a_caller_is_heard_when_a_shortage_of_descriptors_is_over(void **state)
+{
+    struct rlimit files;
+    struct message m;
+    int fd;
+
+    (void)state;
+    files_end(world.agent, &files);
+    fd = client_dial(&world);
+    client_trigger(fd, "work", "test.A");
+    expect_nothing(world.daemon);
+    files_return(world.agent, &files);
+    trigger_expect(&m, "", "work", "test.A");
+    close(fd);
+}
+
 static void socket_is_open_to_all(void **state)
 {
     struct stat st;
@@ -542,6 +559,7 @@ int main(void)
         cmocka_unit_test(gone_target_that_never_connected_ends_the_wait),
         cmocka_unit_test(agent_that_dies_is_no_gone_target),
         cmocka_unit_test(agent_that_is_stopped_leaves_a_caller_that_waits_for_its_peer),
+        cmocka_unit_test(a_caller_is_heard_when_a_shortage_of_descriptors_is_over),
         cmocka_unit_test(socket_is_open_to_all),
         cmocka_unit_test(daemon_gone_refuses_who_waits_and_keeps_who_talks),
         cmocka_unit_test(a_daemon_that_holds_its_port_hears_of_a_callers_end),
