@@ -5,6 +5,9 @@
  * is one, else to a child of ours. The daemon is told of the end in every case, after a failed
  * start too: nothing else frees the port. Who carries it may be killed before the caller heard of
  * it: then another process takes its place, only to say so, or the caller would wait for long.
+ *
+ * What fails because something is short, or busy for the moment, is tried again for a while: the
+ * caller waits in any case, and could not be told without a process.
  */
 #include "qrexec-agent/agent.h"
 
@@ -23,6 +26,8 @@
 #define MEMINFO_PID "/run/meminfo-writer.pid"
 #define WORD_SIZE   8 /* what a carrier is told: the caller's domain, WIRE_SAYS_* */
 #define WORDS_ROOM  (4 * WORD_SIZE)
+#define AGAIN_MS    200
+#define AGAINS_MOST 250 /* 50 s; twice that is less than a caller waits */
 
 /* How far it is known to be. */
 enum progress {
@@ -47,8 +52,10 @@ struct call {
     struct buf answer;
     int server; /* connection to a fork server or a session's carrier, or -1 */
     enum progress progress;
-    bool replaced; /* who carries it now only tells the caller */
-    unsigned tries;
+    bool replaced;      /* who carries it now only tells the caller */
+    unsigned tries;     /* of sessions */
+    struct timer again; /* what failed is tried then */
+    unsigned agains;
     struct watch watch;
     struct buf out; /* for the fork server */
 };
@@ -72,6 +79,7 @@ static void call_free(struct call *c)
         c->next->prev = c->prev;
     watch_stop(&c->watch);
     watch_stop(&c->link_watch);
+    timer_stop(&c->again);
     close_fd(&c->server);
     close_fd(&c->link);
     buf_deinit(&c->out);
@@ -89,6 +97,36 @@ static void call_end(struct call *c)
     call_free(c);
     loop_rest();
     clients_resume(a);
+}
+
+static bool passes(int error)
+{
+    return error == -EAGAIN || errno_is_shortage(-error);
+}
+
+/* error: a negative errno of what. False: it is of no use to try again, or not any more. */
+static bool put_off(struct call *c, const char *what, int error)
+{
+    if (!passes(error))
+        return false;
+    if (c->agains == AGAINS_MOST) {
+        c->agains = 0;
+        return false;
+    }
+    if (c->agains++ == 0)
+        log_warning("call on port %u of domain %u: %s: %s; it is tried again for up to %d s",
+                    c->port, c->domain, what, strerror(-error), AGAINS_MOST * AGAIN_MS / 1000);
+    timer_set(&c->again, AGAIN_MS);
+    return true;
+}
+
+static void not_forked(struct call *c, int error)
+{
+    if (put_off(c, "fork", error))
+        return;
+    log_error("call on port %u of domain %u: fork: %s; given up, and the caller cannot be told",
+              c->port, c->domain, strerror(-error));
+    call_end(c);
 }
 
 static void call_fork(struct call *c)
@@ -115,12 +153,12 @@ static void call_fork(struct call *c)
     if (pid == 0)
         carry_run(&carry);
     close_fd(&pair[1]);
-    c->link = pair[0];
     if (pid < 0) {
-        log_error("call on port %u of domain %u: fork: %s", c->port, c->domain, strerror(errno));
-        call_end(c);
+        close_fd(&pair[0]);
+        not_forked(c, -errno);
         return;
     }
+    c->link = pair[0];
     c->child = pid;
     c->progress = TAKEN;
 }
@@ -198,6 +236,7 @@ static void carrier_gone(struct call *c)
     if (c->asked)
         control_send_counts(c->agent, c->epoch, &none);
     c->asked = false;
+    c->child = 0;
     c->replaced = true;
     if (!c->failed)
         c->failed = SERVICE_E_TROUBLE;
@@ -292,8 +331,8 @@ static int server_message(struct call *c)
     return 0;
 }
 
-/* 0: the fork server has it. */
-static int call_to_server(struct call *c)
+/* 0: the fork server has it; -ENOENT, -ECONNREFUSED: there is none. */
+static int give_to_server(struct call *c)
 {
     const char *pattern = c->agent->calls.fork_server;
     _cleanup_(closep) int fd = -1;
@@ -325,7 +364,7 @@ static bool needs_login(const struct call *c)
            (c->service.kind == SERVICE_PROGRAM || c->service.kind == SERVICE_SHELL);
 }
 
-/* False: it has an exit code instead. */
+/* False: it has an exit code instead. Put off, it is not a try: no session has seen it. */
 static bool call_to_session(struct call *c)
 {
     struct wire_text line = wire_text(c->line);
@@ -333,6 +372,10 @@ static bool call_to_session(struct call *c)
     int r = c->tries++ < 2 ? sessions_call(c->agent, c->service.user, &f, line, &c->server)
                            : -ECONNABORTED;
 
+    if (r && put_off(c, "the session of its user", r)) {
+        c->tries--;
+        return true;
+    }
     if (r) {
         log_error("call on port %u of domain %u: the session of user %s: %s", c->port, c->domain,
                   c->service.user, strerror(-r));
@@ -347,12 +390,32 @@ static bool call_to_session(struct call *c)
     return true;
 }
 
+/* False: there is none; or one that takes nobody, and outside of its session nothing is run. */
+static bool call_to_server(struct call *c)
+{
+    int r = give_to_server(c);
+
+    if (!r || put_off(c, "the fork server of its user", r))
+        return true;
+    if (passes(r)) {
+        log_error("call on port %u of domain %u: the fork server of user %s: %s", c->port,
+                  c->domain, c->service.user, strerror(-r));
+        c->failed = SERVICE_E_TROUBLE;
+    }
+    return false;
+}
+
 static void call_go(struct call *c)
 {
     c->wait = NULL;
-    if (!call_to_server(c) || (needs_login(c) && call_to_session(c)))
+    if (call_to_server(c) || (needs_login(c) && call_to_session(c)))
         return;
     call_fork(c);
+}
+
+static void on_again(struct timer *t)
+{
+    call_go(container_of(t, struct call, again));
 }
 
 static struct session_wait *wait_find(struct agent *a, const char *user)
@@ -459,6 +522,7 @@ static struct call *call_new(struct agent *a, uint32_t type, const struct wire_e
     c->port = exec->port;
     c->epoch = a->control.epoch;
     c->server = c->link = -1;
+    c->again.fn = on_again;
     c->link_watch = (struct watch){.fn = on_link, .fd = -1};
     c->out = BUF_NULL(WORDS_ROOM);
     c->answer = BUF_NULL(WIRE_COUNTS_SIZE);
@@ -494,7 +558,7 @@ void calls_start(struct agent *a, uint32_t type, const struct wire_exec *exec)
         call_go(c);
 }
 
-/* One that waits for its session has carried nothing, and would find nobody. */
+/* One that waits has carried nothing, and would find nobody. */
 static void tell_waiting(struct call *c, uint32_t word)
 {
     const struct wire_counts none = {.domain = c->domain, .port = c->port};

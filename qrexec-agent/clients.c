@@ -269,8 +269,7 @@ static void on_again(struct timer *t)
     clients_resume(container_of(t, struct agent, clients.again));
 }
 
-/* Out of descriptors, and perhaps others hold them: until a client or a call has gone, or a while.
- */
+/* Until a client or a call has gone; or a while, for others may hold what is short. */
 static void pause_listening(struct agent *a, int error)
 {
     if (!a->clients.paused)

@@ -4,6 +4,7 @@
 #include "libqrexec/base/spawn.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -471,6 +472,91 @@ static void the_newest_call_of_a_port_is_meant(void **state)
     expect_terminated(&world, 0, 513);
 }
 
+/* By a session, where there are any; and by a child, that only says so. */
+static void a_call_is_carried_when_a_shortage_of_descriptors_is_over(void **state)
+{
+    const struct {
+        const char *line;
+        int code;
+    } cases[] = {{"exit 3", 3}, {"QUBESRPC test.None+ a", 127}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        int listener = vchan_serve(&world, 9, 516);
+        struct rlimit files;
+        struct outcome o;
+
+        files_end(world.agent, &files);
+        send_exec(&world, EXEC_CMDLINE, 9, 516, line(cases[i].line));
+        expect_nothing(world.daemon);
+        expect_nothing(listener);
+        files_return(world.agent, &files);
+        call_finish(vchan_accept(listener), &o);
+        assert_int_equal(o.code, cases[i].code);
+        expect_terminated(&world, 9, 516);
+        close(listener);
+    }
+}
+
+static void a_call_that_waits_for_a_descriptor_is_looked_at_and_stopped(void **state)
+{
+    struct rlimit files;
+
+    (void)state;
+    files_end(world.agent, &files);
+    send_exec(&world, EXEC_CMDLINE, 9, 516, line("echo never"));
+    send_word("look.9.516");
+    expect_counts(9, 516, 0, 0);
+    send_word("stop.9.516");
+    expect_terminated(&world, 9, 516);
+    files_return(world.agent, &files);
+    expect_nothing(world.daemon);
+}
+
+/* A listener whose queue is full; *ret_filler is in it. */
+static int busy_socket(const char *name, int *ret_filler)
+{
+    _cleanup_(freep) char *path = format_new("%s/%s", world.dir, name);
+    int listener;
+
+    assert_int_equal(unix_listen(path, 0777, &listener), 0);
+    assert_int_equal(listen(listener, 0), 0);
+    assert_int_equal(unix_connect(path, ret_filler), 0);
+    return listener;
+}
+
+static int take_next(int listener)
+{
+    struct pollfd p = {.fd = listener, .events = POLLIN};
+    int fd;
+
+    assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+    fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void a_busy_fork_server_is_waited_for(void **state)
+{
+    _cleanup_(freep) char *name = format_new("server.%s.sock", world.user);
+    _cleanup_(freep) char *path = format_new("%s/%s", world.dir, name);
+    int filler, busy = busy_socket(name, &filler), fd;
+    unsigned char said[16 + sizeof("echo hi")];
+
+    (void)state;
+    send_exec(&world, EXEC_CMDLINE, 9, 516, line("echo hi"));
+    expect_nothing(world.daemon);
+    close(take_next(busy));
+    fd = take_next(busy);
+    assert_int_equal(read_full_until(fd, said, sizeof(said), clock_ms() + WAIT_MS), 0);
+    assert_string_equal((char *)said + 16, "echo hi");
+    close(fd);
+    expect_terminated(&world, 9, 516);
+    close(filler);
+    close(busy);
+    unlink(path);
+}
+
 static void session_is_waited_for_once(void **state)
 {
     int first = vchan_serve(&world, 0, 513), second = vchan_serve(&world, 0, 514);
@@ -574,6 +660,9 @@ int main(void)
         cmocka_unit_test(call_is_reported_to_a_daemon_that_holds_its_port),
         cmocka_unit_test(call_that_ended_without_a_daemon_is_reported_when_asked_for),
         cmocka_unit_test(the_newest_call_of_a_port_is_meant),
+        cmocka_unit_test(a_call_is_carried_when_a_shortage_of_descriptors_is_over),
+        cmocka_unit_test(a_call_that_waits_for_a_descriptor_is_looked_at_and_stopped),
+        cmocka_unit_test(a_busy_fork_server_is_waited_for),
         cmocka_unit_test(session_is_waited_for_once),
         cmocka_unit_test(fork_server_runs_in_its_session),
     };

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 static struct agent a;
@@ -121,13 +122,21 @@ static void order(const char *line)
     turns();
 }
 
+static void wait_again(void)
+{
+    stage_advance(200); /* what failed for a shortage is tried again */
+    turns();
+}
+
 /* The end is told once: at once, or when the carrier has ended. */
 static int ends(const struct vchan *daemon, uint64_t epoch)
 {
     int n;
 
-    for (int i = 0; i < 4 && a.calls.first; i++)
+    for (int i = 0; i < 6 && a.calls.first; i++) {
         children_end();
+        wait_again();
+    }
     if (stage_vchan() != daemon || !control_serves(&a, epoch))
         return -EPIPE;
     n = count(MSG_CONNECTION_TERMINATED);
@@ -155,6 +164,39 @@ static int command_by_a_child(void)
     return command("root:QUBESRPC q.A+x src");
 }
 
+static void advance(unsigned n)
+{
+    failing_off();
+    for (unsigned i = 0; i < n && a.calls.first; i++) {
+        stage_advance(200);
+        (void)stage_settle();
+    }
+    failing_on();
+}
+
+/* A shortage that does not pass: longer than 50 s, less than the 120 s of its caller. */
+static int command_without_a_descriptor(void)
+{
+    struct rlimit files, none;
+    int r = up(), told = 0;
+
+    if (!r) {
+        (void)getrlimit(RLIMIT_NOFILE, &files);
+        none = (struct rlimit){.rlim_cur = 0, .rlim_max = files.rlim_max};
+        (void)setrlimit(RLIMIT_NOFILE, &none);
+        order("nobody:true");
+        advance(250);
+        failing_check(a.calls.first || failing_did(), "a call is given up too soon");
+        advance(300);
+        failing_check(!a.calls.first, "a call that cannot be carried is not given up");
+        told = count(MSG_CONNECTION_TERMINATED);
+        failing_check(told == 1 || failing_did(), "the end of a call is not told once");
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+    down();
+    return r ? r : told == 1 ? 0 : -EPIPE;
+}
+
 static int command_that_waits_for_its_session(void)
 {
     return command("root:QUBESRPC q.Wait src");
@@ -174,9 +216,10 @@ static int command_by_the_fork_server(void)
         uint64_t epoch = a.control.epoch;
 
         order("nobody:QUBESRPC q.A+x src");
+        wait_again();
         failing_off();
-        fd = accept4(server, NULL, NULL, SOCK_CLOEXEC);
-        close_fd(&fd);
+        while ((fd = accept4(server, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+            close_fd(&fd);
         failing_on();
         turns();
         r = ends(daemon, epoch);
@@ -271,6 +314,7 @@ static int daemons_in_turn(void)
 
 static const struct scenario list[] = {
     {"command_by_a_child", command_by_a_child},
+    {"command_without_a_descriptor", command_without_a_descriptor},
     {"command_that_waits_for_its_session", command_that_waits_for_its_session},
     {"command_that_is_not_there", command_that_is_not_there},
     {"command_by_the_fork_server", command_by_the_fork_server},
