@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 
@@ -225,6 +226,30 @@ int unix_connect_from(const char *path, const char *name, int *ret)
 int unix_connect(const char *path, int *ret)
 {
     return unix_connect_from(path, NULL, ret);
+}
+
+int unix_connect_wait(const char *path, unsigned seconds, int *ret)
+{
+    const struct timeval most = {.tv_sec = seconds};
+    _cleanup_(closep) int fd = -1;
+    struct sockaddr_un a;
+    int r;
+
+    r = unix_address(path, &a);
+    if (r)
+        return r;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most)) < 0)
+        return -errno;
+    do
+        r = connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
+    while (r == -EINTR);
+    if (r)
+        return r == -EAGAIN ? -ETIMEDOUT : r;
+    r = fd_set_nonblock(fd, true);
+    if (!r)
+        *ret = take_fd(&fd);
+    return r;
 }
 
 int unix_peer(int fd, pid_t *ret_pid, uid_t *ret_uid)

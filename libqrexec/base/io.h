@@ -43,8 +43,10 @@ int unix_listen(const char *path, mode_t mode, int *ret);
 
 /* Connected, close-on-exec, non-blocking. Negative errno, -EAGAIN where the backlog is full. */
 int unix_connect(const char *path, int *ret);
-/* The same from an abstract address of that name, which the peer sees; without it where it is
- * taken.
+/* The same, and waits while it is; -ETIMEDOUT. For who has nothing else to do. */
+int unix_connect_wait(const char *path, unsigned seconds, int *ret);
+/* As unix_connect(), from an abstract address of that name, which the peer sees; without it where
+ * it is taken.
  */
 int unix_connect_from(const char *path, const char *name, int *ret);
 

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#define TCP_SECONDS 60 /* for a far host to answer; wire.md has none, a call must end */
+#define CONNECT_SECONDS 60 /* for a far host, or a queue; wire.md has none, a call must end */
 
 static int failed(const struct service *s, const char *why, char *reterr)
 {
@@ -30,7 +30,7 @@ static int failed(const struct service *s, const char *why, char *reterr)
 static int wait_connected(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLOUT};
-    uint64_t deadline = clock_ms() + TCP_SECONDS * 1000;
+    uint64_t deadline = clock_ms() + CONNECT_SECONDS * 1000;
     socklen_t n = sizeof(int);
     int error = 0, r;
 
@@ -110,7 +110,7 @@ int service_connect(const struct service *s, int *ret, char reterr[static SERVIC
     if (s->kind == SERVICE_TCP)
         r = connect_tcp(s, &fd, reterr);
     else
-        r = unix_connect(s->path, &fd);
+        r = unix_connect_wait(s->path, CONNECT_SECONDS, &fd);
     if (r < 0)
         return failed(s, strerror(-r), reterr);
     if (r)

@@ -557,6 +557,31 @@ static void a_busy_fork_server_is_waited_for(void **state)
     unlink(path);
 }
 
+static void a_busy_socket_service_is_waited_for(void **state)
+{
+    int filler, busy = busy_socket("services/test.Busy", &filler);
+    int listener = vchan_serve(&world, 9, 516), fd;
+    char said[sizeof("test.Busy+ email")];
+    struct outcome o;
+
+    (void)state;
+    send_exec(&world, EXEC_CMDLINE, 9, 516, line("QUBESRPC test.Busy+ email"));
+    expect_nothing(world.daemon);
+    close(take_next(busy));
+    fd = take_next(busy);
+    assert_int_equal(read_full_until(fd, said, sizeof(said), clock_ms() + WAIT_MS), 0);
+    assert_string_equal(said, "test.Busy+ email");
+    assert_int_equal(write_full(fd, "served", 6), 0);
+    close(fd);
+    call_finish(vchan_accept(listener), &o);
+    assert_string_equal(o.out, "served");
+    assert_int_equal(o.code, 0);
+    expect_terminated(&world, 9, 516);
+    close(filler);
+    close(busy);
+    close(listener);
+}
+
 static void session_is_waited_for_once(void **state)
 {
     int first = vchan_serve(&world, 0, 513), second = vchan_serve(&world, 0, 514);
@@ -663,6 +688,7 @@ int main(void)
         cmocka_unit_test(a_call_is_carried_when_a_shortage_of_descriptors_is_over),
         cmocka_unit_test(a_call_that_waits_for_a_descriptor_is_looked_at_and_stopped),
         cmocka_unit_test(a_busy_fork_server_is_waited_for),
+        cmocka_unit_test(a_busy_socket_service_is_waited_for),
         cmocka_unit_test(session_is_waited_for_once),
         cmocka_unit_test(fork_server_runs_in_its_session),
     };

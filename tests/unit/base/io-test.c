@@ -3,6 +3,7 @@
 #include "libqrexec/base/notify.h"
 #include "libqrexec/base/paths.h"
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 static void replaced_file_has_the_new_content_and_mode(void **state)
@@ -101,6 +102,26 @@ static void a_long_socket_path_is_an_error_not_cut(void **state)
     assert_int_equal(fd, -1);
 }
 
+static void a_full_queue_is_waited_for_but_not_for_ever(void **state)
+{
+    char *dir = test_mkdir();
+    _cleanup_(freep) char *path = format_new("%s/s", dir);
+    int listener, first, fd = -1;
+
+    (void)state;
+    assert_int_equal(unix_listen(path, 0600, &listener), 0);
+    assert_int_equal(listen(listener, 0), 0);
+    assert_int_equal(unix_connect_wait(path, 1, &first), 0);
+    assert_true(fcntl(first, F_GETFL) & O_NONBLOCK);
+    assert_int_equal(unix_connect(path, &fd), -EAGAIN);
+    assert_int_equal(unix_connect_wait(path, 1, &fd), -ETIMEDOUT);
+    close(listener);
+    assert_int_equal(unix_connect_wait(path, 1, &fd), -ECONNREFUSED);
+    assert_int_equal(fd, -1);
+    close(first);
+    test_rmdir(dir);
+}
+
 static void remove_all_does_not_follow_links(void **state)
 {
     char *dir = test_mkdir(), *other = test_mkdir(), path[PATH_SIZE], kept[PATH_SIZE];
@@ -192,6 +213,7 @@ int main(void)
         cmocka_unit_test(a_dead_socket_is_replaced_a_served_one_is_not),
         cmocka_unit_test(a_file_in_a_sockets_place_stays),
         cmocka_unit_test(a_long_socket_path_is_an_error_not_cut),
+        cmocka_unit_test(a_full_queue_is_waited_for_but_not_for_ever),
         cmocka_unit_test(remove_all_does_not_follow_links),
         cmocka_unit_test(a_link_is_removed_if_it_leads_there),
         cmocka_unit_test(early_end_and_deadline_are_errors),
