@@ -19,6 +19,8 @@
 #include <sys/socket.h>
 
 #define READ_LIMIT_MS 30000 /* for a message that was begun */
+#define REST_MS       200
+#define RESTS_MOST    250 /* 50 s: its caller waits longer */
 
 static const char *const who = "qrexec-fork-server";
 
@@ -83,16 +85,37 @@ static bool may_command(int fd)
     return false;
 }
 
-/* Out of descriptors or processes: wait, one is freed when a call ends. */
+/* Until somebody has given back what is short: the listener would fire all the time. */
+static void rest(void)
+{
+    (void)poll(NULL, 0, REST_MS);
+}
+
+/* The others wait meanwhile, but there is nothing for them either. */
+static pid_t fork_patiently(void)
+{
+    pid_t pid = fork();
+
+    for (int i = 0; pid < 0 && i < RESTS_MOST; i++) {
+        if (i == 0)
+            log_warning("fork: %s; it is tried again", strerror(errno));
+        rest();
+        pid = fork();
+    }
+    return pid;
+}
+
 static void accept_one(int listener)
 {
     _cleanup_(closep) int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
+    if (fd < 0 && errno_is_shortage(errno))
+        rest();
     if (fd < 0 || !may_command(fd))
         return;
-    switch (fork()) {
+    switch (fork_patiently()) {
     case 0: serve(fd);
-    case -1: log_error("fork: %s", strerror(errno)); break;
+    case -1: log_error("fork: %s; a call is dropped", strerror(errno)); break;
     default: break;
     }
 }

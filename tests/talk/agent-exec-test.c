@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 
 static struct world world;
 
@@ -638,6 +639,37 @@ static void fork_server_start(void)
     assert_true(fork_server > 1);
 }
 
+static uint64_t cpu_ms(pid_t pid)
+{
+    struct timespec t;
+    clockid_t clock;
+
+    assert_int_equal(clock_getcpuclockid(pid, &clock), 0);
+    assert_int_equal(clock_gettime(clock, &t), 0);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* What waits to be accepted is there all the time. */
+static void fork_server_rests_while_descriptors_are_short(void)
+{
+    int listener = vchan_serve(&world, 9, 516);
+    struct rlimit files;
+    struct outcome o;
+    uint64_t spent;
+
+    files_end(fork_server, &files);
+    spent = cpu_ms(fork_server);
+    send_exec(&world, EXEC_CMDLINE, 9, 516, line("exit 3"));
+    for (int i = 0; i < 5; i++)
+        expect_nothing(listener);
+    assert_in_range(cpu_ms(fork_server) - spent, 0, 50); /* of a second */
+    files_return(fork_server, &files);
+    call_finish(vchan_accept(listener), &o);
+    assert_int_equal(o.code, 3);
+    expect_terminated(&world, 9, 516);
+    close(listener);
+}
+
 static void fork_server_runs_in_its_session(void **state)
 {
     struct outcome o;
@@ -659,6 +691,7 @@ static void fork_server_runs_in_its_session(void **state)
     looked_at_a_call_tells_its_bytes(state);
     a_call_that_waits_for_its_caller_has_no_bytes(state);
     a_stopped_call_ends_and_its_caller_is_told(state);
+    fork_server_rests_while_descriptors_are_short();
     kill(fork_server, SIGKILL);
     fork_server = 0;
     usleep(50000);
