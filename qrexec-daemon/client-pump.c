@@ -1,7 +1,8 @@
 /*
  * Joining streams: see client-pump.h. One poll loop, one buffer a direction; a direction reads only
  * when its buffer is empty, so a slow reader holds up its own direction alone. A direction is over
- * when its source has ended and its buffer is out, or its reader is gone.
+ * when its source has ended and its buffer is out, or its reader is gone. Our own streams belong to
+ * others too, so their flags are left alone: no more is written than what is ready takes at once.
  */
 #include "qrexec-daemon/client-pump.h"
 
@@ -11,6 +12,7 @@
 #include "libqrexec/wire/text.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -45,11 +47,18 @@ static int direction_read(struct direction *d)
     return n < 0 && n != -EAGAIN ? (int)n : 0;
 }
 
+/* Whatever it is, it has room: a pipe for PIPE_BUF bytes, a socket says how much. */
 static int direction_write(struct direction *d)
 {
-    ssize_t n = buf_write_fd(&d->buf, d->to);
+    size_t n = buf_len(&d->buf);
+    ssize_t put = send(d->to, buf_data(&d->buf), n, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-    return n < 0 && n != -EAGAIN ? (int)n : 0;
+    if (put < 0 && errno == ENOTSOCK)
+        put = write(d->to, buf_data(&d->buf), size_min(n, PIPE_BUF));
+    if (put < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    buf_consume(&d->buf, (size_t)put);
+    return 0;
 }
 
 static void direction_poll(const struct direction *d, struct pollfd p[static 2])

@@ -289,6 +289,10 @@ static const struct talk dom0s[] = {
     {"a_service_of_dom0_may_end_its_output_first", TALK_NONE,
      SERVICE("exec >&-; cat >$QREXEC_ROOT/got; exit 3") LOCAL("") "in > 'late'\nin close\n"
                                                                   "exit 3\nholds /got 'late'\n"},
+    {"a_slow_reader_of_dom0s_service_holds_up_its_output_alone", TALK_NONE,
+     SERVICE("head -c 1000000 /dev/zero & cat >$QREXEC_ROOT/got; exit 3")
+         LOCAL("") "out < b0\nin > 'a'\nholds /got 'a'\nin > 'b'\nholds /got 'ab'\nin > 'c'\n"
+                   "holds /got 'abc'\nin close\nout close\nexit 3\n"},
     {"a_reader_of_dom0s_service_that_leaves_does_not_hide_its_code", TALK_NONE,
      SERVICE("cat >/dev/null; exit 3") LOCAL("") "out close\nin close\nexit 3\n"},
 };
