@@ -48,6 +48,7 @@ static int carry_to_vm(const struct client_options *o, const struct wire_peer *p
         return CLIENT_EXIT_TROUBLE;
     }
     p.role = RELAY_CALLER;
+    p.no_sigusr1 = true;
     p.sigusr2_stops = true;
     r = start(o, user, &p);
     if (r) {

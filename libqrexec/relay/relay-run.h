@@ -65,7 +65,7 @@ struct relay_params {
     uint64_t max_bytes; /* of data, both directions together */
     enum relay_flow flow;
     const char *name;
-    bool no_sigusr1; /* dom0's services: the switch of output to the stdin pair is not offered */
+    bool no_sigusr1; /* in dom0: the switch of output to the stdin pair is not offered */
 };
 
 #define RELAY_PARAMS_NULL                                                                          \

@@ -449,6 +449,11 @@ static const struct talk locals[] = {
     {"a_local_command_may_end_its_output_first", TALK_NONE,
      LOCAL("exec >&-; cat >$QREXEC_ROOT/got; exit 3") "vm < STDIN()\nvm > STDOUT('late')\n" VM_OVER(
          "0") "vm end\nexit 3\nholds /got 'late'\n"},
+    {"SIGUSR1_of_a_local_command_changes_nothing", TALK_NONE,
+     LOCAL(
+         "kill -USR1 $PPID; echo one; read x; echo $x") "vm < STDIN('one~')\nvm > STDOUT('two~')\n"
+                                                        "vm < STDIN('two~') STDIN()\n" VM_OVER(
+                                                            "0") "vm end\nexit 0\n"},
     {"a_local_command_that_reads_no_more_does_not_end_the_call", TALK_NONE,
      LOCAL("exec <&-; sleep 0.1; echo still; exit 3") "vm > STDOUT('x'*60000)\n"
                                                       "vm < STDIN('still~') STDIN()\n" VM_OVER(
