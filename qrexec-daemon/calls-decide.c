@@ -10,24 +10,17 @@
 #include <errno.h>
 
 #define DISPOSABLE "@dispvm:"
-#define ZERO_UUID  "uuid:00000000-0000-0000-0000-000000000000"
-
-static bool is_dom0(struct wire_text target)
-{
-    return wire_text_is(target, "dom0") || wire_text_is(target, "@adminvm") ||
-           wire_text_is(target, ZERO_UUID);
-}
 
 /* Where to: a name that may stand in a path and in a request. */
 static bool take_target(struct running_call *c, const struct policy_answer *a)
 {
     struct wire_text target = a->target;
-    bool uuid = a->target_uuid.s && a->target_uuid.len && !is_dom0(a->target);
+    bool uuid = a->target_uuid.s && a->target_uuid.len && !wire_text_is_dom0(a->target);
 
     if (uuid)
         target = a->target_uuid;
     c->machine.autostart = a->autostart;
-    c->machine.target = is_dom0(target)                        ? CALL_TO_DOM0
+    c->machine.target = wire_text_is_dom0(target)              ? CALL_TO_DOM0
                         : wire_text_starts(target, DISPOSABLE) ? CALL_TO_DISPOSABLE
                                                                : CALL_TO_VM;
     if (c->machine.target == CALL_TO_DISPOSABLE) {

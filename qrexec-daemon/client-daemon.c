@@ -120,7 +120,11 @@ static int read_port(int fd, uint32_t type, uint64_t deadline, struct wire_peer 
 
     if (!e)
         e = got == type ? wire_read_peer(&r, ret) : WIRE_E_TYPE;
-    if (e)
+    if (e == -EPIPE || e == -ECONNRESET)
+        log_error("the qrexec-daemon closed the connection: %s",
+                  type == MSG_SERVICE_CONNECT ? "no such request waits there (any more)"
+                                              : "its log says why");
+    else if (e)
         log_error("the qrexec-daemon gave no port: %s", reason(e));
     return e > 0 ? -EPROTO : e;
 }

@@ -54,8 +54,7 @@ static bool parse_seconds(const char *text, unsigned *ret_ms)
 
 bool client_target_is_dom0(const struct client_options *o)
 {
-    return str_equal(o->target, "dom0") || str_equal(o->target, "@adminvm") ||
-           str_equal(o->target, "0");
+    return wire_text_is_dom0(wire_text(o->target)) || str_equal(o->target, "0");
 }
 
 /* What does not go together. NULL: fine. */

@@ -117,6 +117,7 @@ static int start_dom0(const struct client_options *o, const struct service *s,
     return r > 0 ? r : r < 0 ? SERVICE_E_TROUBLE : 0;
 }
 
+/* What the service ended with, or why it did not start. */
 static int run_dom0_for_dom0(const struct client_options *o)
 {
     _cleanup_(closep) int err = -1;
@@ -148,7 +149,14 @@ static int run_dom0_for_dom0(const struct client_options *o)
         log_error("%s: %s", dom0_command(o), strerror(-r));
     service_run_deinit(&run);
     r = spawn_wait(run.pid);
-    return o->no_exit_code ? 0 : r < 0 ? CLIENT_EXIT_TROUBLE : r;
+    return r < 0 ? CLIENT_EXIT_TROUBLE : r;
+}
+
+static int call_dom0(const struct client_options *o)
+{
+    int code = run_dom0_for_dom0(o);
+
+    return o->no_exit_code ? 0 : code;
 }
 
 static const enum relay_flow flows[] = {[SERVICE_FLOW_BOTH] = RELAY_FLOW_BOTH,
@@ -250,7 +258,7 @@ static int run(const struct client_options *o, char **argv)
     (void)argv;
     if (o->connects)
         return dom0 ? connect_to_dom0(o) : connect_to_vm(o);
-    return dom0 ? run_dom0_for_dom0(o) : call_vm(o);
+    return dom0 ? call_dom0(o) : call_vm(o);
 }
 
 int main(int argc, char **argv)

@@ -8,6 +8,12 @@ bool wire_text_starts(struct wire_text t, const char *prefix)
     return t.s && t.len >= n && memcmp(t.s, prefix, n) == 0;
 }
 
+bool wire_text_is_dom0(struct wire_text target)
+{
+    return wire_text_is(target, "dom0") || wire_text_is(target, "@adminvm") ||
+           wire_text_is(target, "uuid:00000000-0000-0000-0000-000000000000");
+}
+
 bool wire_text_copy(struct wire_text t, char *buf, size_t size)
 {
     if (t.len >= size || (t.len && memchr(t.s, 0, t.len)))

@@ -31,6 +31,9 @@ static inline bool wire_text_is(struct wire_text t, const char *s)
 
 bool wire_text_starts(struct wire_text t, const char *prefix);
 
+/* A target that is dom0: "dom0", "@adminvm", the zero UUID. (wire.md, "After an allow") */
+bool wire_text_is_dom0(struct wire_text target);
+
 /* As a C string. False if it does not fit or has a NUL inside; an absent one is "". */
 bool wire_text_copy(struct wire_text t, char *buf, size_t size);
 

@@ -29,7 +29,7 @@ static const struct talk links[] = {
     {"a_daemon_that_drops_us_is_137", TALK_NONE,
      SOURCE CLIENT(C ECHO) "s takes source\ns close\n" NOT_LINKED},
     {"a_daemon_that_does_not_know_the_request_is_137", TALK_NONE,
-     SOURCE CLIENT(C ECHO) IS_ASKED "s close\n" NOT_LINKED},
+     SOURCE CLIENT(C ECHO) IS_ASKED "s close\n" NOT_LINKED "err has 'no such request waits'\n"},
     {"a_callers_daemon_of_2_is_137", TALK_NONE,
      SOURCE CLIENT(C ECHO) "s takes source\ns > HELLO(2)\n" NOT_LINKED "s end\n"},
     {"an_answer_as_EXEC_is_137", TALK_NONE,
@@ -59,6 +59,10 @@ static const struct talk links[] = {
      "s close\n" NOT_LINKED},
     {"adminvm_is_dom0", TALK_NONE,
      SOURCE CLIENT("'-c'z 'SOCKET1,email,7'z '-d'z '@adminvm'z " ECHO) IS_ASKED
+     "s close\n" NOT_LINKED},
+    {"the_zero_UUID_is_dom0_for_a_VM_too", TALK_NONE,
+     SOURCE CLIENT("'-c'z 'SOCKET1,email,7'z '-d'z "
+                   "'uuid:00000000-0000-0000-0000-000000000000'z " ECHO) IS_ASKED
      "s close\n" NOT_LINKED},
 };
 
@@ -240,12 +244,20 @@ static const struct talk relays[] = {
 
 #define LOCAL(options) CLIENT(options "'-d'z 'dom0'z 'DEFAULT:QUBESRPC test.Echo+x dom0'z")
 
+/* There and back, again and again: by then its pipe is full; and a little room in it. */
+#define ASKED     "in > 'a'\nerr < 'a'\n"
+#define ASKED_4   ASKED ASKED ASKED ASKED
+#define SOME_ROOM ASKED_4 ASKED_4 "out < b0*8192\n"
+
 static const struct talk dom0s[] = {
     {"dom0s_service_runs_between_our_streams", TALK_NONE,
      SERVICE("echo \"$1\"; cat; exit 9") LOCAL("") "out < 'x~'\nin > 'in'\nout < 'in'\nin close\n"
                                                    "exit 9\nout all ''\n"},
     {"adminvm_is_dom0_for_dom0_too", TALK_NONE,
      SERVICE("exit 9") CLIENT("'-d'z '@adminvm'z 'DEFAULT:QUBESRPC test.Echo+x dom0'z") "exit 9\n"},
+    {"the_zero_UUID_is_dom0", TALK_NONE,
+     SERVICE("exit 9") CLIENT("'-d'z 'uuid:00000000-0000-0000-0000-000000000000'z "
+                              "'DEFAULT:QUBESRPC test.Echo+x dom0'z") "exit 9\n"},
     {"a_services_stderr_is_ours", TALK_NONE,
      SERVICE("echo oops >&2") LOCAL("") "exit 0\nerr all 'oops~'\n"},
     {"a_missing_service_of_dom0_is_127", TALK_NONE, LOCAL("") "exit 127\n"},
@@ -254,6 +266,10 @@ static const struct talk dom0s[] = {
     {"a_signal_is_128_and_its_number_for_dom0", TALK_NONE,
      SERVICE("kill -9 $$") LOCAL("") "exit 137\n"},
     {"E_is_0_for_dom0", TALK_NONE, SERVICE("exit 9") LOCAL("'-E'z ") "exit 0\n"},
+    {"E_is_0_also_where_dom0_has_no_such_service", TALK_NONE,
+     LOCAL("'-E'z ") "exit 0\nerr has 'test.Echo'\n" LOCAL("'-e'z '-E'z ") "exit 0\n"},
+    {"E_is_0_also_where_dom0s_service_does_not_start", TALK_NONE,
+     "script /etc/qubes-rpc/test.Echo '#!/no/such/thing~'\n" LOCAL("'-E'z ") "exit 0\n"},
     {"e_only_starts_it", TALK_NONE,
      SERVICE("sleep 0.1; touch $QREXEC_ROOT/done; exit 9") LOCAL("'-e'z ") "exit 0\nthere /done\n"},
     {"e_tells_of_a_missing_service", TALK_NONE, LOCAL("'-e'z ") "exit 127\n"},
@@ -290,9 +306,9 @@ static const struct talk dom0s[] = {
      SERVICE("exec >&-; cat >$QREXEC_ROOT/got; exit 3") LOCAL("") "in > 'late'\nin close\n"
                                                                   "exit 3\nholds /got 'late'\n"},
     {"a_slow_reader_of_dom0s_service_holds_up_its_output_alone", TALK_NONE,
-     SERVICE("head -c 1000000 /dev/zero & cat >$QREXEC_ROOT/got; exit 3")
-         LOCAL("") "out < b0\nin > 'a'\nholds /got 'a'\nin > 'b'\nholds /got 'ab'\nin > 'c'\n"
-                   "holds /got 'abc'\nin close\nout close\nexit 3\n"},
+     SERVICE("head -c 1000000 /dev/zero & cat >&2; exit 3")
+         LOCAL("'-T'z ") "out < b0\n" SOME_ROOM SOME_ROOM SOME_ROOM SOME_ROOM ASKED_4
+                         "in close\nout close\nexit 3\n"},
     {"a_reader_of_dom0s_service_that_leaves_does_not_hide_its_code", TALK_NONE,
      SERVICE("cat >/dev/null; exit 3") LOCAL("") "out close\nin close\nexit 3\n"},
 };
