@@ -52,7 +52,10 @@ void carry_drop_lease(struct call *m)
 
 /* ---- The target's daemon ---- */
 
-/* Its hello, then where the caller connects. 0: not all there yet; 1: the port; WIRE_E_* + 1. */
+/* What has come from it: 0: not all there yet; these; -EPROTO. */
+enum { PEER_GAVE_PORT = 1, PEER_IS_OLD };
+
+/* Its hello, then where the caller connects. */
 static int take_peer_message(struct running_call *c, struct wire_reader *r,
                              const struct msg_header *h)
 {
@@ -60,8 +63,11 @@ static int take_peer_message(struct running_call *c, struct wire_reader *r,
     uint32_t version = 0;
 
     if (!c->peer_said_hello) {
-        if (h->type != MSG_HELLO || wire_read_hello(r, &version) || version < WIRE_VERSION_CLIENT)
+        if (h->type != MSG_HELLO || wire_read_hello(r, &version))
             return -EPROTO;
+        c->peer_version = version;
+        if (version < WIRE_VERSION_CLIENT)
+            return PEER_IS_OLD;
         c->peer_said_hello = true;
         return 0;
     }
@@ -70,10 +76,9 @@ static int take_peer_message(struct running_call *c, struct wire_reader *r,
         return -EPROTO;
     c->domain = peer.domain;
     c->port = peer.port;
-    return 1;
+    return PEER_GAVE_PORT;
 }
 
-/* What has come of it. 1: the port is there; 0: not yet; -EPROTO. */
 static int take_peer_messages(struct running_call *c)
 {
     struct buf *in = &c->peer.in;
@@ -95,14 +100,25 @@ static int take_peer_messages(struct running_call *c)
     return e;
 }
 
+static void refuse_version(struct running_call *c)
+{
+    char why[96];
+
+    snprintf(why, sizeof(why), "it speaks protocol %u, at least %d is needed: restart that domain",
+             c->peer_version, WIRE_VERSION_CLIENT);
+    call_handle(&c->machine, CALL_EV_TARGET_GONE, why);
+}
+
 static void on_peer(struct stream *s, int status)
 {
     struct running_call *c = container_of(s, struct running_call, peer);
     bool nobody = status == -ENOENT || status == -ECONNREFUSED;
     int r = c->port ? 0 : take_peer_messages(c);
 
-    if (r == 1)
+    if (r == PEER_GAVE_PORT)
         call_handle(&c->machine, CALL_EV_PORT, NULL);
+    else if (r == PEER_IS_OLD)
+        refuse_version(c);
     else if (nobody && !c->peer_said_hello)
         call_handle(&c->machine, CALL_EV_NO_DAEMON, strerror(-status));
     else if (r < 0)

@@ -43,7 +43,7 @@ static const char help[] =
     "  -p, --policy-program=P    asked when the policy service does not decide\n"
     "      --socket-dir=DIR      where to serve (/run/qubes)\n"
     "      --root=DIR            a private instance\n"
-    "Environment: QREXEC_STARTUP_TIMEOUT (seconds, 60; exit code 3 past it),\n"
+    "Environment: QREXEC_STARTUP_TIMEOUT (seconds, 60, also for 0; exit code 3 past it),\n"
     "QREXEC_STARTUP_NOWAIT (return at once, no limit).\n";
 
 static int usage(const char *why)
@@ -154,8 +154,15 @@ static void read_environment(void)
     if (text && parse_u32(text, 1000000, &seconds))
         log_warning("QREXEC_STARTUP_TIMEOUT=%s is no number of seconds; %d is used", text,
                     STARTUP_SECONDS);
+    if (!seconds) /* as in the field */
+        seconds = STARTUP_SECONDS;
     start.limit_ms = seconds * 1000ULL;
     start.no_wait = no_wait && *no_wait;
+}
+
+static int log_path(const struct daemon *d, char path[static PATH_SIZE])
+{
+    return path_get(path, "/var/log/qubes/qrexec.%s.log", d->name);
 }
 
 /* What is said from now on goes to the domain's log. */
@@ -166,7 +173,7 @@ static void open_log(const struct daemon *d)
 
     if (path_get(path, "/var/log/qubes") == 0)
         (void)mkdir_all(path, 0755);
-    if (path_get(path, "/var/log/qubes/qrexec.%s.log", d->name) == 0)
+    if (log_path(d, path) == 0)
         fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (fd < 0)
         log_warning("%s: %s; messages stay on stderr", path, strerror(errno));
@@ -178,10 +185,26 @@ static void open_log(const struct daemon *d)
     close_fd(&null);
 }
 
+/* Who started us sees nothing of the log, which may not even be there. */
+static int tell_failure(const struct daemon *d, int code)
+{
+    char path[PATH_SIZE] = "";
+
+    if (log_path(d, path) || access(path, F_OK) < 0)
+        snprintf(path, sizeof(path), "its messages above");
+    if (code == EXIT_TIMEOUT)
+        log_error("%s: the agent did not answer in %llu s (QREXEC_STARTUP_TIMEOUT); see %s and the "
+                  "domain's own log",
+                  d->name, (unsigned long long)start.limit_ms / 1000, path);
+    else
+        log_error("%s: qrexec-daemon ended before the agent had answered; see %s", d->name, path);
+    return code > 0 ? code : EXIT_TROUBLE;
+}
+
 /* Parent: until the child serves, or ends: its exit code. Child: -1. */
 static int go_to_background(const struct daemon *d)
 {
-    int p[2], r;
+    int p[2];
     char byte;
     pid_t pid;
 
@@ -194,8 +217,9 @@ static int go_to_background(const struct daemon *d)
     }
     if (pid > 0) {
         close(p[1]);
-        r = start.no_wait || read_full(p[0], &byte, 1) == 0 ? 0 : spawn_wait(pid);
-        return r < 0 ? EXIT_TROUBLE : r;
+        if (start.no_wait || read_full(p[0], &byte, 1) == 0)
+            return 0;
+        return tell_failure(d, spawn_wait(pid));
     }
     close(p[0]);
     start.parent = p[1];

@@ -38,6 +38,7 @@ struct running_call {
     struct maker *maker;
     struct stream peer; /* the target's daemon */
     bool peer_said_hello;
+    uint32_t peer_version;
     uint32_t domain, port; /* where the caller is sent */
     pid_t child;           /* dom0's end; 0: none */
     struct watch child_watch;

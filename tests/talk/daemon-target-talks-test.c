@@ -15,6 +15,10 @@
 #define ASKS   "t < HELLO(3) EXEC(1 0 'u:QUBESRPC a+ email'z)\n"
 #define FAILED "t half\n" REFUSED_1
 
+/* One whose stderr is heard. */
+#define RUN(words) "run daemon '--root=$'z " words "\n"
+#define UUID       "'-u'z '" STAGE_UUID "'z "
+
 /* ---- The target's daemon ---- */
 
 static const struct talk targets[] = {
@@ -23,6 +27,10 @@ static const struct talk targets[] = {
     {"a_target_of_4_is_asked_for_a_port", 4,
      BEGUN "t > HELLO(4)\n" ASKS "t > EXEC(9 514)\nagent < CONNECT(9 514 'SOCKET1'/32)\nt end\n"},
     {"a_target_of_2_is_refused", 4, BEGUN "t > HELLO(2)\n" ASKS FAILED},
+    {"a_target_of_2_is_refused_with_both_versions", TALK_NONE,
+     RUN("'-D'z " UUID "'1'z 'email'z") "agent takes control\nagent hello 4\n" BEGUN
+                                        "t > HELLO(2)\n" ASKS FAILED "kill 15\nexit 0\n"
+                                        "err has 'protocol 2, at least 3 is needed'\n"},
     {"a_target_of_0_is_refused", 4, BEGUN "t > HELLO(0)\n" ASKS FAILED},
     {"a_target_that_answers_before_a_hello_is_refused", 4, BEGUN ASKS "t > EXEC(9 514)\n" FAILED},
     {"a_targets_hello_of_3_bytes_is_refused", 4, BEGUN ASKS "t > HELLO(b3 b0*2)\n" FAILED},
@@ -209,8 +217,10 @@ static const struct talk dom0s[] = {
 
 /* ---- Its start ---- */
 
-#define RUN(words) "run daemon '--root=$'z " words "\n"
-#define UUID       "'-u'z '" STAGE_UUID "'z "
+/* Where the limit is not over at once. */
+#define ANSWERS_LATER                                                                              \
+    "env QREXEC_STARTUP_TIMEOUT=\nagent takes control\nagent quiet\nagent hello 4\n"               \
+    "there /run/qubes/qrexec.email\nkill 15\nexit 0\n"
 
 static const struct talk options[] = {
     {"no_arguments_are_usage", TALK_NONE, "run daemon\nexit 2\nerr has 'usage: qrexec-daemon'\n"},
@@ -286,7 +296,18 @@ static const struct talk options[] = {
      "env QREXEC_STARTUP_TIMEOUT=1\n" RUN(
          UUID
          "'1'z 'email'z") "env QREXEC_STARTUP_TIMEOUT=\nagent takes control\nexit 3\nagent end\n"
-                          "gone /run/qubes/qrexec.1\n"},
+                          "gone /run/qubes/qrexec.1\nerr has 'email: the agent did not answer in 1 "
+                          "s "
+                          "(QREXEC_STARTUP_TIMEOUT); see /'\n"},
+    {"in_the_background_one_that_is_ended_early_did_not_start", TALK_NONE,
+     RUN(UUID "'1'z 'email'z") "agent takes control\nendpeer agent\nexit 1\n"
+                               "err has 'ended before the agent had answered; see /'\n"},
+    {"a_limit_of_0_is_the_default", TALK_NONE,
+     "env QREXEC_STARTUP_TIMEOUT=0\n" RUN("'-D'z " UUID "'1'z 'email'z") ANSWERS_LATER
+     "err has 'the agent answered'\n"},
+    {"a_negative_limit_is_the_default", TALK_NONE,
+     "env QREXEC_STARTUP_TIMEOUT=-1\n" RUN("'-D'z " UUID "'1'z 'email'z") ANSWERS_LATER
+     "err has 'QREXEC_STARTUP_TIMEOUT=-1'\n"},
     {"in_the_foreground_without_an_agent_it_exits_3", TALK_NONE,
      "env QREXEC_STARTUP_TIMEOUT=1\n" RUN("'-D'z " UUID
                                           "'1'z 'email'z") "env QREXEC_STARTUP_TIMEOUT=\nexit 3\n"
