@@ -77,6 +77,7 @@ noinst_LTLIBRARIES += %D%/libservice.la
 	%D%/service/plan.c \
 	%D%/service/run.c \
 	%D%/service/session.c \
+	%D%/service/users-dom0.c \
 	%D%/service/settings.c \
 	%D%/service/words.c
 %C%_libservice_la_LIBADD = %D%/libwire.la %D%/libbase.la

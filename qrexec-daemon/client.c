@@ -31,9 +31,10 @@ static int start_local(const struct client_options *o, void *user, struct relay_
     struct service *local = user;
     _cleanup_(freep) char *remote = format_new("QREXEC_REMOTE_DOMAIN=%s", o->target);
     const char *env[] = {remote, NULL};
+    const struct service_start how = {.env = env, .users = &service_users_dom0};
     struct service_run run = SERVICE_RUN_NULL;
     char why[SERVICE_TEXT_MAX] = "";
-    int r = remote ? service_start(local, &(struct service_start){.env = env}, &run, why) : -ENOMEM;
+    int r = remote ? service_start(local, &how, &run, why) : -ENOMEM;
 
     if (r) {
         log_error("%s: %s", o->local, *why ? why : strerror(-r));
@@ -105,7 +106,8 @@ static int start_dom0(const struct client_options *o, const struct service *s,
 {
     _cleanup_(closep) int own = -1;
     char why[SERVICE_TEXT_MAX] = "";
-    const struct service_start how = {.just_exec = o->just_exec, .new_session = true};
+    const struct service_start how = {
+        .just_exec = o->just_exec, .new_session = true, .users = &service_users_dom0};
     int r = ret_err && o->filter_err && !o->just_exec ? swap_stderr(ret_err, &own) : 0;
 
     if (!r)

@@ -28,7 +28,7 @@
 enum service_place {
     SERVICE_PLACE_VM,      /* qrexec-agent: a login session of the command's user */
     SERVICE_PLACE_SESSION, /* qrexec-fork-server: inside the user's session already */
-    SERVICE_PLACE_DOM0,    /* qrexec-client: this user, this environment */
+    SERVICE_PLACE_DOM0,    /* qrexec-client: this user (but for force-user), this environment */
 };
 
 enum service_kind {
@@ -112,17 +112,18 @@ struct service_run {
 
 /*
  * Who knows users: service_users_own for a process that runs commands of its own user, a login's
- * (login.h) for root's in a VM. In dom0 there is nobody: everything runs as who starts it.
+ * (login.h) for root's in a VM, service_users_dom0 in dom0.
  */
 struct service_users;
 extern const struct service_users service_users_own;
+extern const struct service_users service_users_dom0;
 
 /* What the caller of service_start() wants. */
 struct service_start {
     bool just_exec;         /* stdin and stdout are /dev/null, stderr goes to the log alone */
     bool new_session;       /* setsid(); false for a person's own local program in dom0 */
     const char *const *env; /* more variables, NAME=VALUE, NULL at the end; may be NULL */
-    const struct service_users *users; /* NULL: in dom0 */
+    const struct service_users *users; /* NULL: as this process, whatever the settings say */
 };
 
 /*

@@ -360,6 +360,40 @@ static void add_usages(void)
     talk_add("not_even_a_name_of_its_own_is_no_crash", TALK_NONE, CLIENT("nothing") "exit 2\n");
 }
 
+/* ---- force-user ---- */
+
+#define FORCED(user, text)                                                                         \
+    "dir /etc/qubes/rpc-config\n"                                                                  \
+    "file /etc/qubes/rpc-config/test.Echo 'force-user = ' b39 '" user "' b39 b10\n" SERVICE(text)
+
+static const struct talk forced[] = {
+    {"an_unknown_forced_user_is_125_in_dom0", TALK_NONE,
+     FORCED("no-such-user", "echo ran") LOCAL("") "exit 125\nout all ''\nerr has 'unknown'\n"},
+    {"an_unknown_forced_user_is_125_for_a_VM_too", TALK_NONE,
+     SOURCE SERVER FORCED("no-such-user", "echo ran") CLIENT(C ECHO) GIVES CALLER
+     "v < STDOUT() STDERR() EXIT(125)\nv end\nexit 125\nerr has 'unknown'\n"},
+};
+
+/* Whom a service may run as depends on who we are. */
+static void add_forced(void)
+{
+    static const struct talk root[] = {
+        {"a_service_of_dom0_runs_as_its_forced_user", TALK_NONE,
+         "mode 0711 /\n" FORCED("nobody", "id -un; id -G; echo $USER; exit 3")
+             LOCAL("") "exit 3\nout all 'nobody~65534~nobody~'\n"},
+        {"a_service_that_is_forced_to_be_roots_runs", TALK_NONE,
+         FORCED("root", "id -un") LOCAL("") "exit 0\nout all 'root~'\n"},
+    };
+
+    talk_add_all(forced, ARRAY_SIZE(forced));
+    if (geteuid() == 0)
+        talk_add_all(root, ARRAY_SIZE(root));
+    else
+        talk_add("only_root_runs_a_service_of_dom0_as_another_user", TALK_NONE,
+                 FORCED("root", "echo ran")
+                     LOCAL("") "exit 125\nout all ''\nerr has 'only root'\n");
+}
+
 int main(void)
 {
     talk_add_all(links, ARRAY_SIZE(links));
@@ -368,6 +402,7 @@ int main(void)
     add_cuts();
     talk_add_all(relays, ARRAY_SIZE(relays));
     talk_add_all(dom0s, ARRAY_SIZE(dom0s));
+    add_forced();
     add_usages();
     return talks_run();
 }

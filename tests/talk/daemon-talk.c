@@ -424,6 +424,11 @@ static bool step_file(struct play *p, const char *verb, char *rest)
         _cleanup_(freep) char *full = stage_path(&p->s, path);
 
         assert_int_equal(mkdir_all(full, 0755), 0);
+    } else if (str_equal(verb, "mode")) {
+        mode_t bits = (mode_t)strtoul(first_word(&rest), NULL, 8);
+        _cleanup_(freep) char *full = stage_path(&p->s, rest);
+
+        assert_int_equal(chmod(full, bits), 0);
     } else if (str_equal(verb, "remove")) {
         _cleanup_(freep) char *full = stage_path(&p->s, path);
 

@@ -26,6 +26,7 @@
  *   mentions PATH 'TEXT'
  *   endpeer WHO          ends the program in the background that has that connection
  *   env NAME=VALUE       run PROGRAM 'WORD' ...     exit CODE     kill SIGNAL
+ *   mode OCTAL PATH
  *   remove PATH          dir PATH                  later MS: where only time passing is the point
  *
  * run: PROGRAM is daemon or client; "$/" in a word, or "=$" at its end, is the root. Its streams

@@ -63,7 +63,7 @@ static int run_line(enum service_place place, const char *line, enum service_kin
     const struct service_start how = {
         .new_session = true,
         .env = env,
-        .users = place == SERVICE_PLACE_DOM0 ? NULL : &service_users_own,
+        .users = place == SERVICE_PLACE_DOM0 ? &service_users_dom0 : &service_users_own,
     };
     struct service_run run = SERVICE_RUN_NULL;
     struct service s = SERVICE_NULL;
