@@ -54,6 +54,8 @@ int cli_policy(const struct policy_source *source, struct policy **ret)
                   error.line, error.text);
     else if (r)
         log_error("cannot load the policy: %s", strerror(-r));
+    else
+        cli_warn_never(*ret);
     return r ? 2 : 0;
 }
 

@@ -3,17 +3,33 @@
 #include "libqrexec/base/util.h"
 #include "policy-engine/policy-cli.h"
 
-/* What the command says is then not what the daemon does. */
-static void warn_never(const struct policy *p)
+void cli_warn_never(const struct policy *p)
 {
     struct policy_violation v = {0};
+    int r = policy_check_never(p, NULL, &v);
 
-    if (policy_check_never(p, NULL, &v) > 0)
+    if (r > 0)
         log_warning("this policy is not taken over by the daemon: %s", v.text);
+    if (r < 0)
+        log_warning("cannot tell whether the daemon takes this policy over: %s", strerror(-r));
     policy_violation_deinit(&v);
 }
 
-int cli_load(const struct cli *c, struct policy **ret)
+static int refuse_never(const struct policy *p)
+{
+    struct policy_violation v = {0};
+    int r = policy_check_never(p, NULL, &v);
+
+    if (r > 0)
+        log_error("the daemon does not take this policy over, so none of its verdicts holds: %s",
+                  v.text);
+    if (r < 0)
+        log_error("cannot tell whether the daemon takes this policy over: %s", strerror(-r));
+    policy_violation_deinit(&v);
+    return r ? 2 : 0;
+}
+
+static int load(const struct cli *c, struct policy **ret)
 {
     _cleanup_(policy_error_deinit) struct policy_error error = {0};
     struct policy_source source = cli_source(c);
@@ -24,9 +40,23 @@ int cli_load(const struct cli *c, struct policy **ret)
                   error.line, error.text);
     if (r < 0)
         log_error("cannot read the policy: %s", strerror(-r));
-    if (!r)
-        warn_never(*ret);
     return r ? 2 : 0;
+}
+
+int cli_load(const struct cli *c, struct policy **ret)
+{
+    int r = load(c, ret);
+
+    if (!r)
+        cli_warn_never(*ret);
+    return r;
+}
+
+int cli_load_in_force(const struct cli *c, struct policy **ret)
+{
+    int r = load(c, ret);
+
+    return r ? r : refuse_never(*ret);
 }
 
 bool cli_split_service(char *service, char **ret_argument)

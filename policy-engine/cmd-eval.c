@@ -115,6 +115,8 @@ int cmd_eval(int argc, char **argv)
     }
     if (r)
         fprintf(stderr, "qrexec-policy: %s:%u: %s\n", error.file, error.line, error.text);
+    else
+        cli_warn_never(p);
     kept_verdict_read(&c, &kept);
     while ((len = getline(&line, &size, stdin)) >= 0) {
         n++;

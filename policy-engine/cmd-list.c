@@ -22,6 +22,7 @@ int cmd_list(int argc, char **argv)
                 r > 0 ? error.file : "-", error.line, r > 0 ? error.text : strerror(-r));
         return 1;
     }
+    cli_warn_never(p);
     for (size_t i = 0; i < policy_count_rules(p); i++) {
         struct policy_rule_view v;
 

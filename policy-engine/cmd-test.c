@@ -1,8 +1,8 @@
 /*
  * qrexec-policy test: files of expected verdicts against the policy.
  *
- * Whatever keeps a line from being judged (a policy that does not load, unknown domains, a file
- * that cannot be read or holds no test) ends with 2 and never with "passed".
+ * Whatever keeps a line from being judged (a policy that does not load or that the daemon refuses
+ * for a never line, unknown domains, a file that cannot be read or holds no test) ends with 2 and never with "passed".
  */
 #include "libqrexec/base/log.h"
 #include "libqrexec/base/util.h"
@@ -100,7 +100,7 @@ int cmd_test(int argc, char **argv)
     }
     if (r)
         return r;
-    if (cli_load(&c, &p) || cli_domains(&c, &d))
+    if (cli_load_in_force(&c, &p) || cli_domains(&c, &d))
         return 2;
     run.policy = p;
     run.domains = d;

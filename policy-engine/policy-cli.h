@@ -43,6 +43,11 @@ struct policy_source cli_source(const struct cli *c);
 int cli_domains(const struct cli *c, struct policy_domains **ret);
 /* The policy. 0 or exit code 2; the user was told where it is broken. */
 int cli_load(const struct cli *c, struct policy **ret);
+/* The same, where one that violates a never line, and so never is in force, is an error too. */
+int cli_load_in_force(const struct cli *c, struct policy **ret);
+/* Warns that the daemon refuses this policy as a whole: what a command says of it is not so then.
+ * cli_load() does it. */
+void cli_warn_never(const struct policy *p);
 /* "SERVICE[+ARG]" in two: *ret_argument is allocated, "+" where there is none. False: no memory. */
 bool cli_split_service(char *service, char **ret_argument);
 
