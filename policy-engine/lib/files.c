@@ -160,11 +160,21 @@ static const char *name_in(const char *path, const char *dir, char buf[static FI
     return buf + n + 1;
 }
 
+/* A regular file, or one that cannot be looked at: it must not pass for absent, and reading it says
+ * why. A link that leads nowhere is absent. */
+static bool may_be_file(int dir, const char *name)
+{
+    struct stat st;
+
+    if (fstatat(dir, name, &st, 0) == 0)
+        return S_ISREG(st.st_mode);
+    return errno != ENOENT && errno != ENOTDIR && errno != ELOOP;
+}
+
 static int list_disk(const struct policy_source *s, const char *dir, struct strings *ret)
 {
     DIR *d = opendir(dir);
     struct dirent *e;
-    struct stat st;
     int r = 0;
 
     if (!d)
@@ -172,7 +182,7 @@ static int list_disk(const struct policy_source *s, const char *dir, struct stri
     while (!r && (errno = 0, e = readdir(d))) {
         char path[FILES_PATH_MAX];
 
-        if (fstatat(dirfd(d), e->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode))
+        if (!may_be_file(dirfd(d), e->d_name))
             continue;
         if (snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) >= (int)sizeof(path))
             r = -ENAMETOOLONG;

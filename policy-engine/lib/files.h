@@ -24,7 +24,8 @@ int files_normalise(const char *path, char buf[static FILES_PATH_MAX]);
 /* The whole content, allocated, a NUL behind it. 0, -ENOENT, -EISDIR, -EFBIG, … */
 int files_read(const struct policy_source *s, const char *path, char **ret, size_t *ret_len);
 
-/* Names of the regular files of a directory (links followed), in byte order. 0, -ENOENT, … */
+/* Names of the regular files of a directory (links followed), and of what cannot be looked at, in
+ * byte order. 0, -ENOENT, … */
 int files_list(const struct policy_source *s, const char *dir, struct strings *ret);
 
 #endif

@@ -360,6 +360,56 @@ static void links_to_files_are_followed_and_directories_passed_over(void **state
     test_rmdir(dir);
 }
 
+static void check_unreadable(const char *dir, const char *file, const char *why)
+{
+    const char *const dirs[] = {dir, NULL};
+    struct policy_error e = {0};
+    struct policy *p = NULL;
+
+    assert_int_equal(policy_load(&(struct policy_source){.dirs = dirs}, &p, &e), POLICY_E_INVALID);
+    assert_string_equal(e.file, file);
+    if (!strstr(e.text, why))
+        fail_msg("\"%s\" does not say \"%s\"", e.text, why);
+    policy_error_deinit(&e);
+}
+
+/* A deny that nobody can look at must not leave a later allow to decide. */
+static void a_link_that_cannot_be_followed_is_not_taken_for_absent(void **state)
+{
+    char *dir = test_mkdir();
+    _cleanup_(freep) char *link = format_new("%s/1.policy", dir);
+    _cleanup_(freep) char *readme = format_new("%s/README", dir);
+    _cleanup_(freep) char *loop = format_new("%s/3.policy", dir);
+    _cleanup_(freep) char *through = format_new("%s/4.policy", dir);
+    _cleanup_(freep) char *allow = format_new("%s/2.policy", dir);
+    _cleanup_(freep) char *secret = format_new("%s/secret", dir);
+    _cleanup_(freep) char *expected = format_new("%s:1", allow);
+    const char *const dirs[] = {dir, NULL};
+    bool root = geteuid() == 0;
+    char name[300];
+
+    (void)state;
+    memset(name, 'x', sizeof(name) - 1);
+    name[sizeof(name) - 1] = 0;
+    assert_int_equal(file_replace(allow, "a.B * a b allow\n", 16, 0644), 0);
+    assert_int_equal(symlink(name, readme), 0); /* does not count */
+    assert_int_equal(symlink("3.policy", loop), 0);
+    assert_int_equal(symlink("2.policy/x", through), 0);
+    check_places(&(struct policy_source){.dirs = dirs}, expected);
+    assert_int_equal(symlink(name, link), 0);
+    check_unreadable(dir, link, strerror(ENAMETOOLONG));
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(symlink("secret/deny", link), 0);
+    assert_int_equal(mkdir(secret, 0), 0);
+    assert_int_equal(chmod(dir, 0755), 0);
+    if (root)
+        assert_int_equal(seteuid(65534), 0);
+    check_unreadable(dir, link, strerror(EACCES));
+    if (root)
+        assert_int_equal(seteuid(0), 0);
+    test_rmdir(dir);
+}
+
 static void what_cannot_be_read_makes_the_policy_invalid(void **state)
 {
     char *dir = test_mkdir();
@@ -550,6 +600,7 @@ int main(void)
         cmocka_unit_test(a_rule_is_shown_as_it_was_written),
         cmocka_unit_test(the_signature_tells_policies_apart),
         cmocka_unit_test(links_to_files_are_followed_and_directories_passed_over),
+        cmocka_unit_test(a_link_that_cannot_be_followed_is_not_taken_for_absent),
         cmocka_unit_test(what_cannot_be_read_makes_the_policy_invalid),
         cmocka_unit_test(a_file_that_is_longer_than_it_says_is_read),
         cmocka_unit_test(a_path_that_is_too_long_is_an_error_with_its_line),
