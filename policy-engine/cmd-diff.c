@@ -97,7 +97,8 @@ int cmd_diff(int argc, char **argv)
     if (r)
         return r;
     if (argc - optind != 2) {
-        log_error("two policy directories are wanted\nusage: qrexec-policy %s", USAGE);
+        log_error("two policy directories are wanted");
+        fprintf(stderr, "usage: qrexec-policy " USAGE "\n");
         return 2;
     }
     return compare(&c, argv + optind, wider, today, witness);

@@ -2,7 +2,8 @@
  * qrexec-policy test: files of expected verdicts against the policy.
  *
  * Whatever keeps a line from being judged (a policy that does not load or that the daemon refuses
- * for a never line, unknown domains, a file that cannot be read or holds no test) ends with 2 and never with "passed".
+ * for a never line, unknown domains, a file that cannot be read or holds no test) ends with 2 and
+ * never with "passed".
  */
 #include "libqrexec/base/log.h"
 #include "libqrexec/base/util.h"

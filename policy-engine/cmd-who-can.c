@@ -35,6 +35,17 @@ static int print_example(void *data, const struct policy_example *e)
     return 0;
 }
 
+/* No call ends at these two: "impossible" would be true of every policy. */
+static int check_end(const char *to)
+{
+    if (!to || (strcmp(to, "@default") != 0 && strcmp(to, "@dispvm") != 0))
+        return 0;
+    log_error("no call ends at %s, which the policy turns into something else first: ask with --to "
+              "about a domain, or about @dispvm:NAME",
+              to);
+    return 2;
+}
+
 static int list(const struct cli *c, const struct policy_goal *goal, bool today, bool witness)
 {
     _cleanup_(policy_closers_deinit) struct policy_closers closers = {0};
@@ -42,8 +53,10 @@ static int list(const struct cli *c, const struct policy_goal *goal, bool today,
     _cleanup_(policy_unrefp) struct policy *p = NULL;
     struct policy_source source = cli_source(c);
     struct listing l = {.witness = witness};
-    int r = cli_policy(&source, &p);
+    int r = check_end(goal->target);
 
+    if (!r)
+        r = cli_policy(&source, &p);
     if (!r && today)
         r = cli_domains(c, &d) ? 2 : 0;
     if (r)
@@ -60,6 +73,9 @@ static int list(const struct cli *c, const struct policy_goal *goal, bool today,
         print_closers(p, &closers);
     if (!l.n && !goal->ask)
         printf("(calls that the user is asked about are not counted; --ask counts them)\n");
+    if (!l.n && goal->target && !today)
+        printf("(what a call to a remote domain shows to its relay is not counted; --today counts "
+               "the relays at hand)\n");
     if (l.n && l.approximate)
         log_warning("approximate: regular expressions were tried with some arguments only");
     if (fflush(stdout))
@@ -85,7 +101,8 @@ int cmd_who_can(int argc, char **argv)
     if (r)
         return r;
     if (argc - optind > 1) {
-        log_error("one SERVICE[+ARG] at most\nusage: qrexec-policy %s", USAGE);
+        log_error("one SERVICE[+ARG] at most");
+        fprintf(stderr, "usage: qrexec-policy " USAGE "\n");
         return 2;
     }
     r = split_service(argv[optind], &service, &argument);
@@ -95,5 +112,6 @@ int cmd_who_can(int argc, char **argv)
     }
     goal.service = service;
     goal.argument = argument;
+    goal.relays = true;
     return list(&c, &goal, today, witness);
 }

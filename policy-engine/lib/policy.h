@@ -264,6 +264,7 @@ struct policy_goal {
     const char *service, *argument; /* argument with its "+", or "*" */
     const char *source, *target;
     bool allow, ask; /* which verdicts count; an ask counts if it offers such a target */
+    bool relays;     /* of domains at hand: a call to a remote one ends at its relay, too */
 };
 
 /* Strings live as long as the call of the function that gets it. */
@@ -317,7 +318,8 @@ int policy_check_never(const struct policy *p, const struct policy_domains *toda
 #define POLICY_E_IMPOSSIBLE 5 /* no request, no chain */
 #define POLICY_E_TOO_MUCH   6 /* given up: not told either way */
 
-/* from and to: as a source and as a target; service and argument as in policy_goal, or NULL. */
+/* from and to: as a source and as a target, but not @default and @dispvm, where no call ends;
+ * service and argument as in policy_goal, or NULL. */
 struct policy_reach_goal {
     const char *from, *to;
     const char *service, *argument;

@@ -27,7 +27,9 @@ int policy_reach(const struct policy *p, const struct policy_domains *today,
                       .words = {goal->from, goal->to}};
     int result;
 
-    if (!token_allowed(r.from.kind, TOKEN_SOURCE) || !token_allowed(r.to.kind, TOKEN_TARGET))
+    /* no call ends at these two: they become something else first */
+    if (!token_allowed(r.from.kind, TOKEN_SOURCE) || !token_allowed(r.to.kind, TOKEN_TARGET) ||
+        r.to.kind == TOKEN_DEFAULT || r.to.kind == TOKEN_DISPVM)
         return POLICY_E_INVALID;
     result = search_init(&r.search, p, today, &any);
     if (!result)

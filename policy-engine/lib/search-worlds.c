@@ -4,9 +4,20 @@
  */
 #include "policy-engine/lib/search.h"
 
+/* The choice that the candidate is about. */
+static void add_choice(const struct candidate *c, const struct world *w, struct text *ret)
+{
+    const char *name = c->ending.domain == &c->shape.target     ? w->target_name
+                       : c->ending.domain == &c->shape.standard ? w->standard_name
+                                                                : w->other_name;
+
+    if (name)
+        text_addf(ret, "%s%s", c->ending.disposable ? "@dispvm:" : "", name);
+}
+
 static int try_spelled(struct candidate *c, bool source_by_uuid, bool target_by_uuid)
 {
-    _cleanup_(text_deinit) struct text source = {0}, target = {0};
+    _cleanup_(text_deinit) struct text source = {0}, target = {0}, choice = {0};
     struct shape shape = c->shape;
     struct world w = {0};
     int r;
@@ -19,7 +30,8 @@ static int try_spelled(struct candidate *c, bool source_by_uuid, bool target_by_
         return r < 0 ? r : 0;
     class_describe(&source, &c->shape.source);
     ending_describe(&target, &c->shape, &c->ending);
-    if (source.failed || target.failed)
+    add_choice(c, &w, &choice);
+    if (source.failed || target.failed || choice.failed)
         r = -ENOMEM;
     else
         r = search_try(c->search, &(struct trial){.rule = c->rule,
@@ -27,7 +39,8 @@ static int try_spelled(struct candidate *c, bool source_by_uuid, bool target_by_
                                                   .source = w.source,
                                                   .target = w.target,
                                                   .source_class = source.data,
-                                                  .target_class = target.data});
+                                                  .target_class = target.data,
+                                                  .choice = choice.data});
     world_deinit(&w);
     return r;
 }

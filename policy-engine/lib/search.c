@@ -215,45 +215,101 @@ static bool leads_nowhere(const struct policy_domains *d, const char *choice)
            !policy_domains_find(d, w.kind == TOKEN_DISPVM_NAME ? w.rest : w.text);
 }
 
-/* The end that counts, or NULL. */
-static const char *ending_in(const struct search *s, const struct trial *t,
-                             const struct policy_verdict *v)
+/* What was found: where it ends and, of an ask, the choice that leads there. */
+struct end {
+    const char *final, *choice;
+};
+
+/* The end itself or, where that counts, the relay that carries it on; NULL: neither is wanted. */
+static const char *end_or_relay(const struct search *s, const struct policy_domains *d,
+                                const char *final)
 {
-    const char *final;
+    const struct policy_domain *dom = policy_domains_find(d, final);
 
-    if (v->action == POLICY_ALLOW && s->question->allow) {
-        final = search_final(s->policy, v);
-        return word_matches_final(s->target, t->domains, final) ? final : NULL;
-    }
-    for (size_t i = 0; v->action == POLICY_ASK && s->question->ask && i < v->n_choices; i++) {
-        const struct policy_domain *source = policy_domains_find(t->domains, v->source);
+    if (word_matches_final(s->target, d, final))
+        return final;
+    if (!s->today || !s->question->relays || !dom || !dom->type ||
+        strcmp(dom->type, "RemoteVM") != 0 || !dom->relayvm)
+        return NULL;
+    return word_matches_final(s->target, d, dom->relayvm) ? dom->relayvm : NULL;
+}
 
-        final = v->choices[i];
-        if (strcmp(final, "@dispvm") == 0) { /* of target=@dispvm */
-            if (source && source->default_dispvm &&
-                word_matches_disposable(s->target, t->domains, source->default_dispvm))
-                return final;
-        } else if (!leads_nowhere(t->domains, final) &&
-                   word_matches_final(s->target, t->domains, final)) {
-            return final;
+/* By whatever spelling. */
+static bool same_end(const struct policy_domains *d, const char *a, const char *b)
+{
+    struct word x = word_of(a), y = word_of(b);
+    const struct policy_domain *dom;
+
+    if (strcmp(a, b) == 0)
+        return true;
+    if (x.kind == TOKEN_DISPVM_NAME && y.kind == TOKEN_DISPVM_NAME)
+        return same_end(d, x.rest, y.rest);
+    if (x.kind == TOKEN_DISPVM_NAME || y.kind == TOKEN_DISPVM_NAME)
+        return false;
+    dom = policy_domains_find(d, a);
+    return dom && dom == policy_domains_find(d, b);
+}
+
+/* The keyword stays in a choice only by target=. */
+static bool standard_ends(const struct search *s, const struct trial *t,
+                          const struct policy_verdict *v)
+{
+    const struct policy_domain *source = policy_domains_find(t->domains, v->source);
+    const char *standard = source ? source->default_dispvm : NULL;
+
+    if (!standard || !word_matches_disposable(s->target, t->domains, standard))
+        return false;
+    return !t->choice || (word_of(t->choice).kind == TOKEN_DISPVM_NAME &&
+                          same_end(t->domains, word_of(t->choice).rest, standard));
+}
+
+static struct end choice_in(const struct search *s, const struct trial *t,
+                            const struct policy_verdict *v)
+{
+    for (size_t i = 0; i < v->n_choices; i++) {
+        const char *choice = v->choices[i], *final;
+
+        if (strcmp(choice, "@dispvm") == 0) {
+            if (standard_ends(s, t, v))
+                return (struct end){choice, choice};
+            continue;
         }
+        if (leads_nowhere(t->domains, choice) ||
+            (t->choice && !same_end(t->domains, t->choice, choice)))
+            continue;
+        final = end_or_relay(s, t->domains, choice);
+        if (final)
+            return (struct end){final, choice};
     }
-    return NULL;
+    return (struct end){0};
+}
+
+/* The end that counts; empty: none. */
+static struct end ending_in(const struct search *s, const struct trial *t,
+                            const struct policy_verdict *v)
+{
+    const char *final = NULL;
+
+    if (v->action == POLICY_ASK && s->question->ask)
+        return choice_in(s, t, v);
+    if (v->action == POLICY_ALLOW && s->question->allow)
+        final = end_or_relay(s, t->domains, search_final(s->policy, v));
+    return (struct end){final, final};
 }
 
 static int found(struct search *s, const struct trial *t, const struct policy_request *q,
-                 const struct policy_verdict *v, const char *final)
+                 const struct policy_verdict *v, const struct end *end)
 {
     int r = s->fn(s->data, &(struct policy_example){
                                .action = v->action,
                                .rule = v->rule,
                                .source_class = t->source_class ? t->source_class : t->source,
-                               .target_class = t->target_class ? t->target_class : final,
+                               .target_class = t->target_class ? t->target_class : end->final,
                                .service = q->service,
                                .argument = q->argument,
                                .source = q->source,
                                .target = q->target,
-                               .final = final,
+                               .final = end->choice,
                                .domains = t->domains,
                                .approximate = s->regex_here});
 
@@ -291,13 +347,13 @@ int search_try(struct search *s, const struct trial *t)
                                    .argument = s->arguments.text[i],
                                    .source = t->source,
                                    .target = t->target};
-        const char *final = NULL;
+        struct end end = {0};
         int r = policy_decide(s->policy, t->domains, &q, &v);
 
         if (!r && v.action != POLICY_DENY && v.rule == t->rule)
-            final = ending_in(s, t, &v);
-        if (!r && final)
-            return found(s, t, &q, &v, final);
+            end = ending_in(s, t, &v);
+        if (!r && end.final)
+            return found(s, t, &q, &v, &end);
         last = v.reason == POLICY_REASON_LOOPBACK && v.rule == t->rule ? SEARCH_LOOP : 0;
         if (!r && !last)
             r = search_closed_by(s, &v);

@@ -67,6 +67,7 @@ struct trial {
     const struct policy_domains *domains;
     const char *source, *target;
     const char *source_class, *target_class; /* or NULL: as in the request */
+    const char *choice; /* of an ask: only this one counts; NULL: any that is looked for */
 };
 /* Whether the rule decides the request at all, whatever comes of it. 1, 0, -ENOMEM. */
 int search_decides(struct search *s, const struct trial *t);

@@ -195,6 +195,9 @@ static void spell(const struct shape *s, const struct part *p, const struct fres
                                                [ASK_ADMINVM] = "@adminvm"};
     const char *uuid[2];
 
+    w->target_name = p[1].class ? name_of(p, 1, f) : NULL;
+    w->standard_name = p[2].class ? name_of(p, 2, f) : NULL;
+    w->other_name = p[3].class ? name_of(p, 3, f) : NULL;
     for (size_t i = 0; i < 2; i++) {
         const struct domain_class *c = &p[p[i].owner].merged;
 

@@ -25,6 +25,7 @@ void fresh_name(char buf[static 40], const struct policy *p, const char *const *
 struct world {
     struct policy_domains *domains;
     char source[64], target[80];
+    const char *target_name, *standard_name, *other_name; /* borrowed; NULL: not in the shape */
     const char *service, *argument;
 };
 

@@ -97,6 +97,35 @@ static void an_ask_counts_by_what_it_offers(void **state)
     assert_string_equal(who(rules, NULL, &vault), "closed by 2 none");
 }
 
+static int add_final(void *data, const struct policy_example *e)
+{
+    struct lines *l = data;
+
+    l->n += (size_t)snprintf(l->text + l->n, sizeof(l->text) - l->n, "%s%s by %s", l->n ? "; " : "",
+                             e->target_class, e->final);
+    return 0;
+}
+
+static void the_call_shows_the_choice_that_the_class_is_about(void **state)
+{
+    struct policy *p =
+        fixture_policy("a.B + dvm @default allow target=dom0\n"
+                       "a.B * @anyvm @dispvm ask target=@dispvm\n"
+                       "a.B * @anyvm mail ask target=uuid:" UUID(2) "\n"
+                                                                    "a.B * dvm @anyvm ask");
+    const struct policy_goal asks = {.service = "a.B", .source = "dvm", .ask = true};
+    struct lines l = {0};
+
+    (void)state;
+    assert_int_equal(policy_who_can(p, NULL, &asks, add_final, &l, NULL), 0);
+    assert_string_equal(l.text, "@dispvm by @dispvm; uuid:" UUID(2) " by uuid:" UUID(
+                                    2) "; "
+                                       "dom0 by dom0; @dispvm by @dispvm:some-dvm; "
+                                       "uuid:" UUID(2) " by third-vm; any domain by third-vm; "
+                                                       "@dispvm:any template by @dispvm:third-vm");
+    policy_unref(p);
+}
+
 static void today_is_about_the_domains_at_hand(void **state)
 {
     struct policy_domains *d = fixture_domains();
@@ -410,6 +439,7 @@ int main(void)
         cmocka_unit_test(domains_that_do_not_exist_yet_count),
         cmocka_unit_test(an_earlier_rule_closes_what_it_catches_in_every_world),
         cmocka_unit_test(an_ask_counts_by_what_it_offers),
+        cmocka_unit_test(the_call_shows_the_choice_that_the_class_is_about),
         cmocka_unit_test(today_is_about_the_domains_at_hand),
         cmocka_unit_test(a_bad_token_in_a_question_is_refused),
         cmocka_unit_test(a_regex_is_tried_and_called_approximate),

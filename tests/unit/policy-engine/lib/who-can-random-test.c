@@ -68,6 +68,14 @@ struct shown {
     size_t n;
 };
 
+static bool has_choice(const struct policy_verdict *v, const char *choice)
+{
+    for (size_t i = 0; i < v->n_choices; i++)
+        if (strcmp(v->choices[i], choice) == 0)
+            return true;
+    return false;
+}
+
 /* What is shown is what a second decision gives, and what the never line forbids. */
 static int on_example(void *data, const struct policy_example *e)
 {
@@ -79,6 +87,7 @@ static int on_example(void *data, const struct policy_example *e)
     assert_int_equal(policy_decide(s->pair->plain, e->domains, &q, &v), 0);
     assert_int_equal(v.action, e->action);
     assert_int_equal(v.rule, e->rule);
+    assert_true(v.action != POLICY_ASK || has_choice(&v, e->final));
     assert_true(is_hit(s->pair, e->domains, &q));
     policy_verdict_deinit(&v);
     s->n++;
