@@ -4,6 +4,27 @@
 
 #include <stdio.h>
 
+static void print_text(const char *key, const char *value)
+{
+    if (value)
+        printf(" %s=%s", key, value);
+}
+
+static void print_rule(const struct policy_rule_view *v)
+{
+    bool deny = strcmp(v->action, "deny") == 0;
+
+    printf("%s %s %s %s %s", v->service, v->argument, v->source, v->target, v->action);
+    print_text("target", v->redirect);
+    print_text("default_target", v->default_target);
+    print_text("user", v->user);
+    if (v->notify != deny) /* else it says what goes without saying */
+        print_text("notify", v->notify ? "yes" : "no");
+    if (!deny && !v->autostart)
+        print_text("autostart", "no");
+    printf("  # %s:%u\n", v->file, v->line);
+}
+
 int cmd_list(int argc, char **argv)
 {
     _cleanup_(policy_error_deinit) struct policy_error error = {0};
@@ -27,10 +48,7 @@ int cmd_list(int argc, char **argv)
         struct policy_rule_view v;
 
         policy_get_rule(p, i, &v);
-        printf("%s %s %s %s %s%s%s%s%s%s%s  # %s:%u\n", v.service, v.argument, v.source, v.target,
-               v.action, v.redirect ? " target=" : "", v.redirect ? v.redirect : "",
-               v.default_target ? " default_target=" : "", v.default_target ? v.default_target : "",
-               v.user ? " user=" : "", v.user ? v.user : "", v.file, v.line);
+        print_rule(&v);
     }
     return fflush(stdout) ? 1 : 0;
 }

@@ -210,6 +210,7 @@ static int take_line(struct reading *rd, char *line, size_t n)
     o = json_loadb(line, n, 0, NULL);
     if (!good || !json_is_object(o))
         note_bad(rd);
+    rd->check->no_records += !json_is_object(o);
     if (json_is_object(o))
         r = take_record(rd, o, line);
     json_decref(o);

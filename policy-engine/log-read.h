@@ -48,6 +48,7 @@ struct log_reader {
 
 struct log_check {
     uint64_t records, lines_bad, chain_breaks;
+    uint64_t no_records;      /* of lines_bad: not even an object */
     char first[40], last[40]; /* times */
     char hash[65];            /* of the last record, where the chain is checked */
 };

@@ -150,7 +150,7 @@ static void tell_difference(struct request *q, const struct policy_verdict *v)
 bool account_decision(struct request *q, const struct policy_verdict *v)
 {
     bool allowed = v->action == POLICY_ALLOW;
-    const char *reason = allowed ? NULL : policy_reason_text(v->reason);
+    const char *reason = policy_denial_text(&q->question, v);
 
     if (q->shadow)
         tell_difference(q, v);

@@ -257,12 +257,22 @@ static void log_question(const struct policy_question *q, const char *what, cons
     log_line(q->service, q->argument, q->source, q->target, what, more);
 }
 
+const char *policy_denial_text(const struct policy_question *q, const struct policy_verdict *v)
+{
+    bool nobody = (q->just_evaluate && v->reason == POLICY_REASON_USER) ||
+                  (q->assume_yes && v->reason == POLICY_REASON_BAD_ANSWER);
+
+    if (v->action == POLICY_ALLOW)
+        return NULL;
+    return nobody ? "not-asked" : policy_reason_text(v->reason);
+}
+
 void policy_log_decision(const struct policy_question *q, const struct policy_verdict *v)
 {
     if (v->action == POLICY_ALLOW)
         log_question(q, "allowed to ", v->target);
     else
-        log_question(q, "denied: ", policy_reason_text(v->reason));
+        log_question(q, "denied: ", policy_denial_text(q, v));
 }
 
 void policy_log_trouble(const struct policy_question *q, const char *what, const char *why)

@@ -61,6 +61,10 @@ int policy_recheck(const struct policy *p, const struct policy_domains *before,
 int policy_answer_text(const struct policy_domains *d, const struct policy_question *q,
                        const struct policy_verdict *v, char *buf, size_t size);
 
+/* Why it is denied, in a word: "not-asked" where a rule asks and the question was such that nobody
+ * is asked. NULL for an allow. */
+const char *policy_denial_text(const struct policy_question *q, const struct policy_verdict *v);
+
 /* One line for the log: "qrexec: SERVICE+ARG: SOURCE -> TARGET: allowed to FINAL". */
 void policy_log_decision(const struct policy_question *q, const struct policy_verdict *v);
 /* The same, ending in "WHAT: WHY". */

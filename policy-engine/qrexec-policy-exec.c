@@ -95,6 +95,7 @@ struct world {
     struct policy *policy;
     struct policy_domains *domains;
     struct policy_verdict asked; /* whose texts the final verdict may use */
+    char answered_by[64];        /* the domain of the prompt, "kept"; "": nobody was asked */
 };
 
 static void world_deinit(struct world *w)
@@ -120,6 +121,11 @@ static int world_load(const struct policy_files *files, const struct policy_ques
     if (r)
         policy_log_trouble(q, LOG_SYSTEM_INFO, strerror(-r));
     return r;
+}
+
+static void note_who_answered(struct world *w, const char *who)
+{
+    (void)format(w->answered_by, sizeof(w->answered_by), "%s", who);
 }
 
 /* chosen NULL: the user said no; "": nobody answered so that it counts. */
@@ -157,6 +163,7 @@ static int apply_choice(const struct policy_files *files, const struct policy_qu
         world_deinit(&now);
         return r;
     }
+    note_who_answered(&now, w->answered_by);
     policy_verdict_deinit(v);
     world_deinit(w);
     *v = again;
@@ -178,6 +185,8 @@ static int carry_out_ask(const struct policy_files *files, const struct policy_q
     if (v->action != POLICY_ASK)
         return 0;
     choice = q->assume_yes ? policy_assumed_choice(v) : kept_choice(files, w->domains, q, v);
+    if (choice && !q->assume_yes)
+        note_who_answered(w, "kept");
     if (choice || q->assume_yes)
         return conclude(w, q, v, choice ? choice : "");
     if (!v->guivm) {
@@ -185,6 +194,8 @@ static int carry_out_ask(const struct policy_files *files, const struct policy_q
         return 0;
     }
     ask(w->domains, q, v, &a);
+    if (a.chosen || a.refused)
+        note_who_answered(w, v->guivm);
     return a.chosen ? apply_choice(files, q, &a, w, v) : conclude(w, q, v, a.refused ? NULL : "");
 }
 
@@ -238,13 +249,12 @@ static void record(const struct policy_files *files, const struct policy_questio
         .service = q->service,
         .argument = q->argument,
         .verdict = allowed ? "allow" : "deny",
-        .reason = allowed   ? NULL
-                  : decided ? policy_reason_text(v->reason)
-                            : "trouble",
+        .reason = decided ? policy_denial_text(q, v) : "trouble",
         .detail = decided ? NULL : "the system's log has it",
         .final = allowed ? v->target : NULL,
         .rule_file = v->rule_file,
         .rule_line = v->rule_line,
+        .asked = *w->answered_by ? w->answered_by : NULL,
         .evaluated_by = q->just_evaluate ? "dom0" : NULL,
         .micros.total = since_1970_us() - begun,
     };

@@ -2,6 +2,8 @@
  */
 #include "tests/talk/policy-stage.h"
 
+#include "libqrexec/base/spawn.h"
+
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -470,6 +472,44 @@ static void the_one_shot_program_asks_and_fails_closed(void **state)
     end(&a);
 }
 
+static void has_line(const char *log, const char *words)
+{
+    if (!strstr(log, words))
+        fail_msg("\"%s\" is not in\n%s", words, log);
+}
+
+/* Where no daemon runs, its records tell who answered, and when nobody was asked. */
+static void the_one_shot_program_records_who_answered(void **state)
+{
+    static const char *const ask[] = {"qrexec-policy-exec", "remote", "personal", "a.Ask", NULL};
+    static const char *const only[] = {"qrexec-policy-exec", "--just-evaluate", "work",
+                                       "personal",           "a.Ask",           NULL};
+    static const char *const assume[] = {
+        "qrexec-policy-exec", "--assume-yes-for-ask", "work", "@default", "a.One", NULL};
+    static const char *const show[] = {"qrexec-policy", "log", NULL};
+    _cleanup_(freep) char *yes = NULL, *no = NULL, *none = NULL, *assumed = NULL, *log = NULL;
+    struct asked a;
+
+    (void)state;
+    begin(&a);
+    assert_int_equal(kill(a.p.s.daemon, SIGTERM), 0);
+    assert_int_equal(spawn_wait(a.p.s.daemon), 0);
+    stage_script(&a.p.s, CLIENT, "#!/bin/sh\ncat >/dev/null\nprintf allow:personal\n");
+    assert_int_equal(policy_run(&a.p, ask, &yes), 0);
+    stage_script(&a.p.s, CLIENT, "#!/bin/sh\ncat >/dev/null\nprintf deny\n");
+    assert_int_equal(policy_run(&a.p, ask, &no), 1);
+    assert_int_equal(policy_run(&a.p, only, &none), 1);
+    assert_int_equal(policy_run(&a.p, assume, &assumed), 1);
+    assert_int_equal(policy_run(&a.p, show, &log), 0);
+    has_line(log, "remote -> personal: allow to personal, answered by screen, ");
+    has_line(log, "remote -> personal: deny (user), answered by screen, ");
+    has_line(log, "work -> personal: deny (not-asked), ");
+    has_line(log, ", evaluated for dom0, ");
+    has_line(log, "work -> @default: deny (not-asked), ");
+    policy_start(&a.p);
+    end(&a);
+}
+
 static void the_one_shot_program_knows_kept_answers(void **state)
 {
     static const char *const work[] = {"qrexec-policy-exec", "work", "personal", "a.Ask+arg", NULL};
@@ -535,6 +575,7 @@ int main(void)
         cmocka_unit_test(a_caller_that_is_gone_ends_the_call_to_its_guivm),
         cmocka_unit_test(the_one_shot_program_decides_alike),
         cmocka_unit_test(the_one_shot_program_asks_and_fails_closed),
+        cmocka_unit_test(the_one_shot_program_records_who_answered),
         cmocka_unit_test(the_one_shot_program_knows_kept_answers),
         cmocka_unit_test(the_one_shot_program_looks_again_after_the_answer),
     };

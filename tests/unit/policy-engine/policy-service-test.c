@@ -92,10 +92,14 @@ static void an_ask_is_settled_only_where_the_verdict_alone_is_wanted(void **stat
 
         policy_settle(&q, &v);
         assert_int_equal(v.action, cases[i].action);
+        if (v.action == POLICY_DENY) /* no user said no */
+            assert_string_equal(policy_denial_text(&q, &v), "not-asked");
         policy_settle(&q, &allow); /* what is decided stays */
         assert_string_equal(allow.target, "vault");
         policy_settle(&q, &deny);
         assert_int_equal(deny.reason, POLICY_REASON_POLICY);
+        assert_string_equal(policy_denial_text(&q, &deny), "policy");
+        assert_null(policy_denial_text(&q, &allow));
     }
 }
 
