@@ -59,7 +59,17 @@ static void every_key_of_the_file_is_taken(void **state)
 static void a_bad_file_is_refused_with_its_line(void **state)
 {
     char too_long[400] = "[work]\ntags = ";
-    const char *const bad[] = {"[work]\nnonsense\n", too_long, "[a]\nuuid = u\n[b]\nuuid = u\n"};
+    const struct {
+        const char *text, *words;
+    } bad[] = {
+        {"[work]\nnonsense\n", "domains.ini:2: not a line"},
+        {too_long, "domains.ini:2: the line is too long"},
+        {"[a]\nuuid = u\n[b]\ntype = x\nuuid = u\n", "domains.ini:4: domain b has the uuid of a"},
+        {"[a]\nuuid = u\n[b]\nuuid = u\n[c]\ntype = x\n",
+         "domains.ini:4: domain b has the uuid of a"},
+        {"[a]\ntype = x\n[b]\ntype = x\n[a]\ntags = t\n", "domains.ini:6: domain a a second time"},
+        {"type = x\n[a]\ntype = x\n", "domains.ini:1: a key before any [DOMAIN]"},
+    };
 
     (void)state;
     memset(too_long + strlen(too_long), 'x', 300);
@@ -67,9 +77,10 @@ static void a_bad_file_is_refused_with_its_line(void **state)
         struct policy_domains *d = NULL;
         _cleanup_(freep) char *error = NULL;
 
-        assert_true(read_text(bad[i], &d, &error) != 0);
+        assert_true(read_text(bad[i].text, &d, &error) != 0);
         assert_null(d);
-        assert_non_null(strstr(error, "domains.ini:"));
+        if (!strstr(error, bad[i].words))
+            fail_msg("%s is not \"%s\"", error, bad[i].words);
     }
 }
 
