@@ -100,6 +100,23 @@ static int lint_today(struct lint *l, const struct rule *r)
     return lint_add(l, r);
 }
 
+/* A disposable is made for the call, so it is none of the running domains that autostart=no leaves.
+ */
+static int lint_autostart(struct lint *l, const struct rule *r)
+{
+    const char *redirect = rule_text(l->policy, r->redirect);
+    enum token_kind kind = redirect                    ? token_kind(span_of(redirect))
+                           : r->action == POLICY_ALLOW ? r->target_kind
+                                                       : TOKEN_ANY;
+
+    if (r->action == POLICY_DENY || r->autostart ||
+        (kind != TOKEN_DISPVM && kind != TOKEN_DISPVM_NAME && kind != TOKEN_DISPVM_TAG))
+        return 0;
+    text_addf(&l->text, "every such call is refused: with autostart=no only a domain that runs can "
+                        "be called, and a disposable is a new one");
+    return lint_add(l, r);
+}
+
 int lint_ask(struct lint *l)
 {
     const struct policy *p = l->policy;
@@ -107,6 +124,10 @@ int lint_ask(struct lint *l)
 
     for (size_t i = 0; !e && i < p->n; i++) {
         const struct rule *r = &p->rules[i];
+
+        e = lint_autostart(l, r);
+        if (e)
+            break;
 
         if (r->action != POLICY_ASK || r->redirect != NAME_NONE)
             continue;

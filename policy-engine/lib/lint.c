@@ -9,6 +9,7 @@
 
 #include "policy-engine/lib/advice.h"
 #include "policy-engine/lib/index.h"
+#include "policy-engine/lib/never.h"
 
 int lint_add(struct lint *l, const struct rule *r)
 {
@@ -215,6 +216,34 @@ static int lint_never(struct lint *l)
     return e > 0 ? findings_add(&l->findings, v.rule_file, v.rule_line, v.text) : e;
 }
 
+/* A line that forbids what cannot be protects nothing. */
+static int lint_never_line(struct lint *l, const struct never *n)
+{
+    const struct rule place = {
+        .file = n->file, .line = n->line, .source = n->source, .source_kind = n->source_kind};
+    int e = lint_source(l, &place);
+
+    if (!e && (n->target_kind == TOKEN_DEFAULT || n->target_kind == TOKEN_DISPVM)) {
+        text_addf(&l->text,
+                  "forbids nothing: no call ends at %s, which becomes something else first (name "
+                  "the domains, or @dispvm:NAME)",
+                  rule_text(l->policy, n->target));
+        e = lint_add(l, &place);
+    }
+    if (!e && l->domains)
+        e = lint_token(l, &place, "source", n->source);
+    return e || !l->domains ? e : lint_token(l, &place, "target", n->target);
+}
+
+static int lint_never_lines(struct lint *l)
+{
+    int e = 0;
+
+    for (size_t i = 0; !e && i < l->policy->n_nevers; i++)
+        e = lint_never_line(l, &l->policy->nevers[i]);
+    return e;
+}
+
 int policy_lint(const struct policy *p, const struct policy_domains *d, struct policy_findings *ret)
 {
     struct lint l = {.policy = p, .domains = d};
@@ -224,6 +253,8 @@ int policy_lint(const struct policy *p, const struct policy_domains *d, struct p
         e = lint_rule(&l, &p->rules[i]);
     if (!e)
         e = lint_ask(&l);
+    if (!e)
+        e = lint_never_lines(&l);
     if (!e)
         e = lint_never(&l);
     if (!e && d)

@@ -288,6 +288,43 @@ static void all_errors_of_all_files_are_found(void **state)
     policy_findings_deinit(&f);
 }
 
+static void a_never_line_that_forbids_nothing_is_found(void **state)
+{
+    static const char never[] = "a.B * work nothere\na.B * nosuch vault\na.B * work @dispvm\n"
+                                "* * * @default\na.B * @dispvm:dvm vault\na.B * work vault\n"
+                                "a.B * work @dispvm:dvm\na.C * @tag:work @tag:gone\n";
+    const struct policy_file files[] = {
+        FILE_OF("p/1.policy", "a.B * work mail allow\n"),
+        {.path = "p/1.never", .content = never, .len = strlen(never)}};
+    struct policy_findings f = lint_files(files, 2, true), blind = lint_files(files, 2, false);
+
+    (void)state;
+    assert_int_equal(f.n, 6);
+    assert_string_equal(f.list[0].file, "p/1.never");
+    assert_non_null(find(&f, 1, "target: there is no domain \"nothere\""));
+    assert_non_null(find(&f, 2, "source: there is no domain \"nosuch\""));
+    assert_non_null(find(&f, 3, "forbids nothing: no call ends at @dispvm"));
+    assert_non_null(find(&f, 4, "forbids nothing: no call ends at @default"));
+    assert_non_null(find(&f, 5, "never matches: a source is always a domain"));
+    assert_non_null(find(&f, 8, "no domain has the tag \"gone\""));
+    assert_int_equal(blind.n, 3);
+    policy_findings_deinit(&f);
+    policy_findings_deinit(&blind);
+}
+
+static void a_disposable_without_autostart_is_found(void **state)
+{
+    static const char why[] = "with autostart=no only a domain that runs";
+
+    (void)state;
+    expect("a.B * work vault ask autostart=no target=@dispvm", 1, why);
+    expect("a.B * work vault allow autostart=no target=@dispvm:dvm", 1, why);
+    expect("a.B * work @dispvm allow autostart=no", 1, why);
+    expect_clean("a.B * work mail allow autostart=no");
+    expect_clean("a.B * work @adminvm allow autostart=no");
+    expect_clean("a.B * work @dispvm:dvm deny");
+}
+
 static void a_rule_that_violates_a_never_line_is_found(void **state)
 {
     static const char rules[] = "a.B * work mail allow\na.B * @anyvm @anyvm allow\n";
@@ -320,6 +357,8 @@ int main(void)
         cmocka_unit_test(a_misspelt_service_is_found),
         cmocka_unit_test(only_shipped_files_make_a_service_known),
         cmocka_unit_test(all_errors_of_all_files_are_found),
+        cmocka_unit_test(a_never_line_that_forbids_nothing_is_found),
+        cmocka_unit_test(a_disposable_without_autostart_is_found),
         cmocka_unit_test(a_rule_that_violates_a_never_line_is_found),
     };
 
