@@ -56,36 +56,69 @@ static int paths_add(struct paths *p, const char *path, const char *content, siz
     return 0;
 }
 
-/* The last word of an include is a path: an empty file is there, or a directory with one. */
-static int paths_add_named(struct paths *p, char *line)
+static void replace(char *text, const char *old, char new)
 {
-    static const char blanks[] = " \t\f\v,";
-    bool dir = false;
-    char *word = line + strspn(line, blanks), *path = NULL, *w;
+    size_t n = strlen(old);
 
-    if (str_starts(word, "$include:"))
-        path = word + strlen("$include:");
-    else if (!str_starts(word, "!include"))
+    for (char *at = text; (at = strstr(at, old));) {
+        *at = new;
+        memmove(at + 1, at + n, strlen(at + n) + 1);
+    }
+}
+
+/* To single blanks where the engine sees blanks, Unicode's too; three columns in its words. */
+static void make_plain(char *line, bool three)
+{
+    static const char *const blanks[] = {
+        "\t",           "\v",           "\f",           "\x1c",         "\x1d",
+        "\x1e",         "\x1f",         "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80",
+        "\xe2\x80\x80", "\xe2\x80\x81", "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84",
+        "\xe2\x80\x85", "\xe2\x80\x86", "\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89",
+        "\xe2\x80\x8a", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f",
+        "\xe3\x80\x80"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(blanks); i++)
+        replace(line, blanks[i], ' ');
+    if (three) {
+        replace(line, ",", ' ');
+        replace(line, "$", '@');
+    }
+}
+
+/* The last word of an include is a path: an empty file is there, or a directory with one. */
+static int paths_add_named(struct paths *p, char *line, bool three)
+{
+    const char *path = NULL, *word;
+    char *rest = line;
+    bool dir;
+
+    make_plain(line, three);
+    rest += strspn(rest, " ");
+    dir = str_starts(rest, "!include-dir");
+    if (three && str_starts(rest, "@include:"))
+        rest += strlen("@include:");
+    else if (str_starts(rest, "!include"))
+        (void)strsep(&rest, " ");
+    else
         return 0;
-    dir = str_starts(word, "!include-dir");
-    while ((w = strsep(&word, blanks)))
-        if (*w && w[0] != '!' && w[0] != '$')
-            path = w;
-    if (!path || !*path)
+    while ((word = strsep(&rest, " ")))
+        if (*word)
+            path = word;
+    if (!path)
         return 0;
     return paths_add(
         p, format_new("%s%s%s", path[0] == '/' ? "" : DIR_NAME "/", path, dir ? "/a.policy" : ""),
         "", 0);
 }
 
-static int collect(struct paths *p, const char *text)
+static int collect(struct paths *p, const char *text, bool three)
 {
     _cleanup_(freep) char *copy = strdup(text);
     char *rest = copy, *line;
     int r = copy ? 0 : -ENOMEM;
 
     while (!r && (line = strsep(&rest, "\r\n")))
-        r = paths_add_named(p, line);
+        r = paths_add_named(p, line, three);
     return r;
 }
 
@@ -134,7 +167,7 @@ static int judge(const struct job *job, const char *name, const char *text, size
     if (!r)
         r = paths_add(&p, strdup(DIR_NAME "/legacy/.none"), "", 0);
     if (!r)
-        r = collect(&p, text);
+        r = collect(&p, text, job->three);
     source.files = p.files;
     source.n_files = p.n;
     if (!r)

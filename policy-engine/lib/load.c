@@ -487,16 +487,19 @@ static int load_directive(struct loader *l, const struct place *at, struct span 
     return load_dirs(l, (const char *const[]){path, NULL}, at->base, at);
 }
 
-/* An R4.0 line in today's words: $include: is !include, $ is @, a comma is a blank. */
+/* An R4.0 line in today's words: $include: is !include, $ is @, a comma is a blank; wherever they
+ * stand, as the field has it. */
 static int translate(struct span line, struct text *ret)
 {
-    struct span rest = line, word, old = SPAN("$include:");
+    const struct span old = SPAN("$include:");
 
     text_clear(ret);
-    if (word_next(&rest, &word) && span_starts(word, old)) {
+    for (const char *at; (at = memmem(line.data, line.len, old.data, old.len));) {
+        size_t n = (size_t)(at - line.data);
+
+        text_add(ret, (struct span){line.data, n});
         text_add(ret, SPAN("!include "));
-        line = (struct span){word.data + old.len,
-                             (size_t)(line.data + line.len - word.data) - old.len};
+        line = span_skip(line, n + old.len);
     }
     text_add(ret, line);
     for (size_t i = 0; !ret->failed && i < ret->len; i++)

@@ -196,6 +196,24 @@ static void old_files_take_no_other_directive(void **state)
     }
 }
 
+/* In this order, wherever it stands: $include:, $, the comma. */
+static void old_words_are_replaced_everywhere(void **state)
+{
+    const struct policy_file good[] = {FILE_OF("p/35-compat.policy", "!compat-4.0\n"),
+                                       FILE_OF("l/a.B", "x$include:work allow\n")},
+                             bad[] = {FILE_OF("p/35-compat.policy", "!compat-4.0\n"),
+                                      FILE_OF("l/a.B", "a b allow,user=a$include:b\n")};
+    struct policy *p = fixture_load(good, ARRAY_SIZE(good));
+    struct policy_rule_view v;
+
+    (void)state;
+    policy_get_rule(p, 0, &v);
+    assert_string_equal(v.source, "x!include");
+    assert_string_equal(v.target, "work");
+    policy_unref(p);
+    fixture_fails(bad, ARRAY_SIZE(bad), "l/a.B", 1, "b");
+}
+
 static void a_missing_directory_is_an_error(void **state)
 {
     const struct policy_file files[] = {FILE_OF("p/1.policy", "\n!compat-4.0\n")};
@@ -291,6 +309,7 @@ int main(void)
         cmocka_unit_test(includes_stand_where_they_are_named),
         cmocka_unit_test(compat_reads_the_old_directory_in_its_order),
         cmocka_unit_test(old_files_take_no_other_directive),
+        cmocka_unit_test(old_words_are_replaced_everywhere),
         cmocka_unit_test(a_missing_directory_is_an_error),
         cmocka_unit_test(a_loop_of_includes_is_an_error_with_its_line),
         cmocka_unit_test(cr_and_crlf_count_as_lines),
