@@ -16,14 +16,12 @@
 #define OUT_FULL      (64U << 10) /* the agent's own messages are not read while this much waits */
 #define PAUSE_MS      10
 #define PAUSE_MOST_MS 10000
-#define LIVED_MS      1000 /* from its hello, then an agent worked */
 
 static void arm(struct daemon *d);
 
-/* A peer that can never be understood, or that comes and goes, is not asked all the time. */
+/* A peer that can never be understood is not asked all the time. */
 static void note_trouble(struct control *c, bool misbehaved)
 {
-    misbehaved = misbehaved || !c->version || clock_ms() - c->since < LIVED_MS;
     c->pause = !misbehaved ? PAUSE_MS : c->pause * 2 < PAUSE_MOST_MS ? c->pause * 2 : PAUSE_MOST_MS;
 }
 
@@ -134,7 +132,6 @@ static int on_hello(struct daemon *d, struct wire_reader *r)
     if (e)
         return e;
     d->control.version = version;
-    d->control.since = clock_ms();
     if (queue(d, w.data, w.len) || clients_listen(d))
         return -EIO;
     see_new_agent(d);

@@ -42,7 +42,6 @@ struct control {
     struct buf in, out;
     uint32_t version; /* 0: no hello yet */
     uint64_t pause;   /* ms before the next connection, grows while the agent misbehaves */
-    uint64_t since;   /* the hello */
 };
 
 /* What went over a call's connection, as its VM says. */

@@ -141,25 +141,6 @@ static void it_is_ready_when_the_agent_has_answered(void **state)
     stage_end(&s);
 }
 
-/* Each time costs lines in dom0's log and new sockets. */
-static void an_agent_that_comes_and_goes_is_asked_less_and_less(void **state)
-{
-    uint64_t begin;
-    struct stage s;
-
-    (void)state;
-    stage_begin(&s, 4);
-    begin = clock_ms();
-    for (int i = 0; i < 7; i++)
-        agent_restart(&s);
-    assert_true(clock_ms() - begin > 500); /* 20 + 40 + … + 640 ms, and the last one is begun */
-    (void)poll(NULL, 0, 1100);             /* this one works */
-    begin = clock_ms();
-    agent_restart(&s);
-    assert_true(clock_ms() - begin < 500);
-    stage_end(&s);
-}
-
 /* "email.new" is a domain's name as any other. */
 static void another_domains_link_stays(void **state)
 {
@@ -189,7 +170,6 @@ int main(void)
         cmocka_unit_test(an_agent_that_reads_nothing_is_not_read_from),
         cmocka_unit_test(in_the_background_it_returns_when_the_agent_has_answered),
         cmocka_unit_test(it_is_ready_when_the_agent_has_answered),
-        cmocka_unit_test(an_agent_that_comes_and_goes_is_asked_less_and_less),
         cmocka_unit_test(another_domains_link_stays),
     };
 

@@ -376,6 +376,26 @@ static void a_flood_of_refused_calls_does_not_fill_the_log(void **state)
     stage_end(&s);
 }
 
+/* Each time costs lines in dom0's log. */
+static void an_agent_that_comes_and_goes_does_not_fill_the_log(void **state)
+{
+    _cleanup_(freep) char *path = NULL, *log = NULL;
+    uint64_t start = clock_ms();
+    size_t n, lines = 0;
+    struct stage s;
+
+    (void)state;
+    begin_logged(&s);
+    path = stage_path(&s, "/log");
+    for (int i = 0; i < 100; i++)
+        agent_restart(&s);
+    assert_int_equal(file_read(path, 1 << 20, &log, &n), 0);
+    for (const char *at = log; (at = strchr(at, '\n')); at++)
+        lines++;
+    assert_true(lines >= 50 && lines <= 60 + (clock_ms() - start) / 100);
+    stage_end(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -388,6 +408,7 @@ int main(void)
         cmocka_unit_test(a_client_without_a_request_is_not_logged),
         cmocka_unit_test(a_flood_of_callers_does_not_fill_the_log),
         cmocka_unit_test(a_flood_of_refused_calls_does_not_fill_the_log),
+        cmocka_unit_test(an_agent_that_comes_and_goes_does_not_fill_the_log),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

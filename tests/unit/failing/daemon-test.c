@@ -168,10 +168,14 @@ static int answers(bool *ret_connected)
     *ret_connected = false;
     while (buf_len(b) >= WIRE_HEADER_SIZE) {
         struct wire_reader r = wire_reader(buf_data(b), buf_len(b));
+        struct wire_ident ident;
         struct msg_header h;
 
         failing_check(wire_read_header(&r, &h) == 0, "half a message");
-        n += h.type == MSG_SERVICE_CONNECT || h.type == MSG_SERVICE_REFUSED;
+        if (h.type == MSG_SERVICE_REFUSED)
+            failing_check(wire_read_refused(&r, &ident) == 0, "no ident");
+        n += h.type == MSG_SERVICE_CONNECT ||
+             (h.type == MSG_SERVICE_REFUSED && !wire_ident_says_gone(&ident));
         *ret_connected |= h.type == MSG_SERVICE_CONNECT;
         buf_consume(b, WIRE_HEADER_SIZE + h.len);
     }
