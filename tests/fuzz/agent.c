@@ -402,6 +402,7 @@ static void finish(void)
             close_server(0);
         while (n_callers)
             close_caller(0);
+        stage_advance(200); /* what is put off is tried again */
         turns();
         look_at_written();
     }
