@@ -168,13 +168,19 @@ int failing_real_poll(struct pollfd *p, nfds_t n, int ms)
     return __real_poll(p, n, ms);
 }
 
+int __real_prctl(int what, ...);
 pid_t __real_fork(void);
 pid_t __wrap_fork(void);
 pid_t __wrap_fork(void)
 {
+    pid_t pid;
+
     if (fails("fork", EAGAIN))
         return -1;
-    return fake_forks && !off ? next_pid++ : __real_fork();
+    pid = fake_forks && !off ? next_pid++ : __real_fork();
+    if (pid == 0) /* also when the run ends because this one does not */
+        (void)__real_prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return pid;
 }
 
 int __real_open(const char *path, int flags, ...);
@@ -218,7 +224,6 @@ long __wrap_syscall(long nr, ...)
     return fails("syscall", EMFILE) ? -1 : __real_syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
-int __real_prctl(int what, ...);
 int __wrap_prctl(int what, ...);
 int __wrap_prctl(int what, ...)
 {
