@@ -64,14 +64,23 @@ static int send_message(struct daemon *d, const struct wire_writer *w, int error
     return error ? -EMSGSIZE : queue(d, w->data, w->len);
 }
 
+/* Written where it waits: it may be as long as a command line. */
 int control_send_exec(struct daemon *d, uint32_t type, uint32_t domain, uint32_t port,
                       struct wire_text cmdline)
 {
-    static unsigned char data[WIRE_CONTROL_MAX];
-    struct wire_writer w = wire_writer(data, sizeof(data));
-    int e = wire_write_exec(&w, type, domain, port, cmdline);
+    size_t room = size_min(WIRE_CONTROL_MAX, WIRE_HEADER_SIZE + 8 + cmdline.len + 1);
+    struct wire_writer w;
+    unsigned char *p;
+    int r = d->control.version ? buf_reserve(&d->control.out, room, &p) : -ENOTCONN;
 
-    return send_message(d, &w, e);
+    if (r)
+        return r;
+    w = wire_writer(p, room);
+    if (wire_write_exec(&w, type, domain, port, cmdline))
+        return -EMSGSIZE;
+    buf_commit(&d->control.out, w.len);
+    timer_set(&d->control.timer, 0); /* as in queue() */
+    return 0;
 }
 
 int control_send_connect(struct daemon *d, uint32_t domain, uint32_t port,
