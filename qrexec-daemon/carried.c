@@ -75,7 +75,7 @@ void carried_terminated(struct daemon *d, uint32_t domain, uint32_t port)
 {
     struct carried *c = d->carried_last;
 
-    while (c && (c->lost || c->domain != domain || c->port != port))
+    while (c && (c->domain != domain || c->port != port))
         c = c->prev;
     if (c)
         end(d, c, "over");

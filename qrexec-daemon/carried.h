@@ -19,7 +19,7 @@ struct carried {
     struct carried *next, *prev;
     char id[CALL_ID_SIZE];
     bool incoming;                 /* ours was called */
-    bool lost;                     /* ours called, and the agent that knows it is gone */
+    bool lost;                     /* ours called, and its agent went: nobody may tell its end */
     uint32_t domain, port;         /* the other end */
     char source[WIRE_NAME_SIZE];   /* incoming: "", since only the number is known */
     char asked[WIRE_NAME_SIZE];    /* the target as asked for; incoming: "" */
@@ -38,7 +38,7 @@ struct carried {
 void carried_add(struct daemon *d, const struct carried *c);
 /* The agent reported an end: of the oldest, since a port is given anew by who saw the other end. */
 void carried_terminated(struct daemon *d, uint32_t domain, uint32_t port);
-/* The agent is gone. The next one knows nothing of the calls that ours made. */
+/* The agent is gone. Another one knows nothing of the calls that ours made. */
 void carried_lose(struct daemon *d);
 /* We end; the calls go on. */
 void carried_forget(struct daemon *d);

@@ -85,7 +85,6 @@ static void one_whose_agent_is_gone_is_over_when_its_port_is_given_anew(void **s
     add(false, 9, 514, "ours");
     add(true, 9, 513, "theirs");
     carried_lose(&d);
-    carried_terminated(&d, 9, 514); /* the next agent does not know it */
     assert_string_equal(over, "");
     carried_terminated(&d, 9, 513);
     assert_string_equal(over, "theirs ");
@@ -95,6 +94,16 @@ static void one_whose_agent_is_gone_is_over_when_its_port_is_given_anew(void **s
     assert_string_equal(over, "theirs ours next ");
 }
 
+/* It was only its connection that ended, and it knows its callers still. */
+static void one_whose_agent_came_back_is_over_when_that_says_so(void **state)
+{
+    (void)state;
+    add(false, 9, 514, "ours");
+    carried_lose(&d);
+    carried_terminated(&d, 9, 514);
+    assert_string_equal(over, "ours ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -102,6 +111,7 @@ int main(void)
         cmocka_unit_test_teardown(there_are_only_so_many, tear_down),
         cmocka_unit_test_teardown(one_whose_agent_is_gone_is_over_when_its_port_is_given_anew,
                                   tear_down),
+        cmocka_unit_test_teardown(one_whose_agent_came_back_is_over_when_that_says_so, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
