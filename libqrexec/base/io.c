@@ -203,18 +203,24 @@ static void bind_name(int fd, const char *name)
                (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + n));
 }
 
+static int new_client(const char *path, int flags, struct sockaddr_un *ret_to, int *ret)
+{
+    int r = unix_address(path, ret_to);
+
+    if (r)
+        return r;
+    *ret = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+    return *ret < 0 ? -errno : 0;
+}
+
 int unix_connect_from(const char *path, const char *name, int *ret)
 {
     _cleanup_(closep) int fd = -1;
     struct sockaddr_un a;
-    int r;
+    int r = new_client(path, SOCK_NONBLOCK, &a, &fd);
 
-    r = unix_address(path, &a);
     if (r)
         return r;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -errno;
     if (name)
         bind_name(fd, name);
     if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
@@ -233,13 +239,11 @@ int unix_connect_wait(const char *path, unsigned seconds, int *ret)
     const struct timeval most = {.tv_sec = seconds};
     _cleanup_(closep) int fd = -1;
     struct sockaddr_un a;
-    int r;
+    int r = new_client(path, 0, &a, &fd);
 
-    r = unix_address(path, &a);
     if (r)
         return r;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most)) < 0)
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most)) < 0)
         return -errno;
     do
         r = connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
