@@ -17,7 +17,7 @@ struct vchan_transport {
     int (*reset)(struct vchan *v);
     void (*free)(struct vchan *v); /* never NULL */
     int (*fd)(const struct vchan *v);
-    short (*events)(const struct vchan *v, bool want_read, bool want_write);
+    short (*events)(struct vchan *v, bool want_read, bool want_write);
     int (*timeout)(const struct vchan *v);
     int (*dispatch)(struct vchan *v);
     void (*lose)(struct vchan *v);

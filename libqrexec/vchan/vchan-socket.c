@@ -39,6 +39,8 @@ struct socket_vchan {
     int conn; /* the peer, or -1 */
     bool server;
     bool control; /* serves one peer after the other */
+    bool reads;   /* its owner waits to read, and sees the end there */
+    bool drained; /* what had come is read: poll(2) is the first to know of more */
     int listener; /* server, while it takes a peer; else -1 */
     dev_t dev;    /* of the socket's name, so that only our own is removed */
     ino_t ino;
@@ -369,8 +371,9 @@ static int socket_fd(const struct vchan *v)
     return s->listener >= 0 ? s->listener : s->changes;
 }
 
-static short socket_events(const struct vchan *v, bool want_read, bool want_write)
+static short socket_events(struct vchan *v, bool want_read, bool want_write)
 {
+    socket_vchan(v)->reads = want_read;
     if (v->state == VCHAN_WAITING)
         return POLLIN;
     return (short)((want_read ? POLLIN : 0) | (want_write ? POLLOUT : 0));
@@ -383,7 +386,7 @@ static int socket_timeout(const struct vchan *v)
     return v->state == VCHAN_WAITING && !s->server ? s->backoff : -1;
 }
 
-/* A peer that hung up is noticed even by an owner that does not want to read now. */
+/* For an owner that does not want to read now. */
 static void notice_hangup(struct socket_vchan *s)
 {
     struct pollfd p = {.fd = s->conn};
@@ -413,7 +416,8 @@ static int socket_dispatch(struct vchan *v)
     struct socket_vchan *s = socket_vchan(v);
     int r = 0;
 
-    if (v->state == VCHAN_CONNECTED)
+    s->drained = false;
+    if (v->state == VCHAN_CONNECTED && !s->reads)
         notice_hangup(s);
     else if (v->state == VCHAN_WAITING)
         r = s->server ? server_accept(s) : client_retry(s);
@@ -450,9 +454,10 @@ static ssize_t socket_read(struct vchan *v, void *data, size_t n)
 
     if (s->conn < 0)
         return v->state == VCHAN_CLOSED ? -EPIPE : 0;
-    if (!n)
+    if (!n || (s->drained && v->state == VCHAN_CONNECTED))
         return 0;
     got = recv(s->conn, data, n, MSG_DONTWAIT);
+    s->drained = got < (ssize_t)n;
     return got > 0 ? got : not_moved(v, got);
 }
 

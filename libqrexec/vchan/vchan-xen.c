@@ -429,7 +429,7 @@ static int xen_fd(const struct vchan *v)
 }
 
 /* The event channel tells of everything, wanted or not. */
-static short xen_events(const struct vchan *v, bool want_read, bool want_write)
+static short xen_events(struct vchan *v, bool want_read, bool want_write)
 {
     (void)v;
     (void)want_read;

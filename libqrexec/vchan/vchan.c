@@ -102,7 +102,7 @@ int vchan_fd(const struct vchan *v)
     return v->transport->fd(v);
 }
 
-short vchan_events(const struct vchan *v, bool want_read, bool want_write)
+short vchan_events(struct vchan *v, bool want_read, bool want_write)
 {
     return v->transport->events(v, want_read, want_write);
 }

@@ -70,8 +70,11 @@ static inline void vchan_freep(struct vchan **v)
 
 enum vchan_state vchan_state(const struct vchan *v);
 int vchan_fd(const struct vchan *v);
-/* POLLIN and POLLOUT to wait for; want_*: what the owner could do now. */
-short vchan_events(const struct vchan *v, bool want_read, bool want_write);
+/*
+ * POLLIN and POLLOUT to wait for; want_*: what the owner does after dispatch. Who wants to read
+ * hears of the peer's end by reading.
+ */
+short vchan_events(struct vchan *v, bool want_read, bool want_write);
 /*
  * Milliseconds after which dispatch must be called without an event (a back-off, news that came
  * beside others); -1.

@@ -101,7 +101,7 @@ int vchan_fd(const struct vchan *v)
     return STAGE_FD;
 }
 
-short vchan_events(const struct vchan *v, bool want_read, bool want_write)
+short vchan_events(struct vchan *v, bool want_read, bool want_write)
 {
     (void)v;
     (void)want_read;

@@ -603,7 +603,7 @@ static int scripted_get_fd(const struct vchan *v)
     return scripted_fd;
 }
 
-static short scripted_events(const struct vchan *v, bool want_read, bool want_write)
+static short scripted_events(struct vchan *v, bool want_read, bool want_write)
 {
     (void)v;
     (void)want_read;

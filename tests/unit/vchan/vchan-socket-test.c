@@ -120,6 +120,39 @@ static void bytes_pass_both_ways(void **state)
     vchan_free(s);
 }
 
+static void what_comes_after_all_was_read_is_told(void **state)
+{
+    struct vchan *s = server(), *c = client();
+    char buf[10];
+
+    (void)state;
+    until_connected(s);
+    until_connected(c);
+    assert_bytes_pass(s, c);
+    assert_int_equal(vchan_write(s, "again", 5), 5);
+    vchan_free(s);
+    assert_int_equal(vchan_read(c, buf, sizeof(buf)), 0); /* not before poll says so */
+    assert_true(turn(c, true, false, 1000));
+    assert_int_equal(vchan_read(c, buf, 3), 3); /* it may be read in pieces */
+    assert_int_equal(vchan_read(c, buf, 2), 2);
+    assert_int_equal(vchan_read(c, buf, sizeof(buf)), -EPIPE);
+    assert_int_equal(vchan_state(c), VCHAN_CLOSED);
+    vchan_free(c);
+}
+
+static void an_owner_that_does_not_read_hears_of_the_end(void **state)
+{
+    struct vchan *s = server(), *c = client();
+
+    (void)state;
+    until_connected(s);
+    until_connected(c);
+    vchan_free(s);
+    assert_true(turn(c, false, false, 1000));
+    assert_int_equal(vchan_state(c), VCHAN_CLOSED);
+    vchan_free(c);
+}
+
 static void the_socket_is_open_to_all_and_goes_with_its_server(void **state)
 {
     struct vchan *s = server();
@@ -513,6 +546,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(own_domain_comes_from_the_environment),
         TEST(bytes_pass_both_ways),
+        TEST(what_comes_after_all_was_read_is_told),
+        TEST(an_owner_that_does_not_read_hears_of_the_end),
         TEST(the_socket_is_open_to_all_and_goes_with_its_server),
         TEST(an_older_servers_name_is_taken_over),
         TEST(a_client_waits_for_its_server),
