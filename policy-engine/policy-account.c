@@ -4,17 +4,8 @@
 #include "policy-engine/policy-request.h"
 
 #include <inttypes.h>
-#include <time.h>
 
 #define SPOOL_MS 10 /* until records go to the log */
-
-static uint64_t since_1970_us(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 /* Unique over restarts: the start's millisecond, and a count. */
 static const char *make_id(struct policy_server *s, char buf[static 40])
@@ -81,11 +72,11 @@ static void record(struct request *q, const struct policy_verdict *v, const char
                    const char *detail)
 {
     struct policy_server *s = q->server;
-    uint64_t now = request_clock();
+    uint64_t now = clock_us();
     char id[40];
     struct decision_record d = {
         .call_id = *q->call_id ? q->call_id : make_id(s, id),
-        .time_us = since_1970_us() - span(q->begun, now),
+        .time_us = clock_real_us() - span(q->begun, now),
         .policy = q->policy ? policy_signature(q->policy) : 0,
         .generation = q->domains ? policy_domains_generation(q->domains) : 0,
         .source = q->question.source,
@@ -182,7 +173,7 @@ static void tell_refusals(void *user, const struct refusals_repeat *repeat)
     struct policy_server *s = user;
     char id[40];
     struct decision_record d = {.call_id = make_id(s, id),
-                                .time_us = since_1970_us(),
+                                .time_us = clock_real_us(),
                                 .source = repeat->source,
                                 .verdict = "deny",
                                 .reason = "repeated",

@@ -1,4 +1,5 @@
 /* Finding the verdict of a request: see policy-request.h. */
+#include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
 #include "policy-engine/ask-user.h"
 #include "policy-engine/eval-question.h"
@@ -12,7 +13,7 @@ static void answer(struct request *q, const struct policy_verdict *v)
     bool told;
 
     if (!q->decided)
-        q->decided = request_clock();
+        q->decided = clock_us();
     told = account_decision(q, v);
     request_send(q, v);
     account_after(q, told ? v : NULL);
@@ -23,7 +24,7 @@ void request_deny(struct request *q, const char *what, const char *why)
 {
     struct policy_verdict v = {.action = POLICY_DENY};
 
-    q->decided = request_clock();
+    q->decided = clock_us();
     account_trouble(q, what, why);
     request_send(q, &v);
     account_after(q, NULL);
@@ -59,7 +60,7 @@ static void on_prompt(struct guivm_call *c, bool ok)
     const void *data = buf_data(&c->in);
     size_t n = buf_len(&c->in);
 
-    q->answered_at = request_clock();
+    q->answered_at = clock_us();
     if (ok && ask_user_refused(data, n)) {
         note_who_answered(q);
         conclude(q, NULL);
@@ -113,7 +114,7 @@ static void ask(struct request *q)
         return;
     }
     q->state = ASKING;
-    q->asked_at = request_clock();
+    q->asked_at = clock_us();
     r = start_prompt(q);
     if (!r)
         return;
@@ -208,7 +209,7 @@ void request_decide(struct request *q)
     struct policy *p = policy_watch_get(&s->live);
     int r;
 
-    q->served = request_clock();
+    q->served = clock_us();
     if (!p) {
         request_deny(q, LOG_POLICY, s->live.trouble);
         return;
@@ -229,7 +230,7 @@ void request_decide(struct request *q)
         return;
     }
     policy_settle(&q->question, &q->asked);
-    q->decided = request_clock();
+    q->decided = clock_us();
     if (s->options->shadow.n_dirs)
         q->shadow =
             shadow_difference(policy_watch_get(&s->shadow), q->domains, &q->question, &q->asked);

@@ -86,9 +86,6 @@ struct policy_server {
     uint64_t calls;
 };
 
-/* Microseconds of the monotonic clock. */
-uint64_t request_clock(void);
-
 /* policy-server.c: sends what is in v, closing the stream behind it. */
 void request_send(struct request *q, const struct policy_verdict *v);
 /* Frees the request, unless its answer is not sent as a whole yet. */

@@ -10,21 +10,12 @@
 
 #include <errno.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #define CLIENTS_MOST 4096
 #define SOURCE_MOST  512  /* requests of one source at a time */
 #define READ_SIZE    1024 /* most requests are one read */
 #define SPARE_MOST   4096 /* memory of its input that a spare one may keep */
 #define LATE_MS      60000
-
-uint64_t request_clock(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 /* ---- A request's end ---- */
 
@@ -208,7 +199,7 @@ static void take_question(struct request *q, bool eof)
         request_hang_up(q);
         return;
     }
-    q->read = request_clock();
+    q->read = clock_us();
     watch_stop(&q->client);
     timer_stop(&q->late);
     if (charge_take(&s->ledger, q->caller ? q->caller : q->question.source, 1, &q->charge)) {
@@ -266,7 +257,7 @@ static void on_listener(struct watch *w, short revents)
     }
     if (l->kind == SOCKET_POLICY)
         memcpy(q->call_id, id, sizeof(id));
-    q->begun = request_clock();
+    q->begun = clock_us();
     q->client.fn = on_client;
     q->client.fd = fd;
     on_client(&q->client, POLLIN);
@@ -414,14 +405,12 @@ static int start(struct policy_server *s)
 int policy_server_new(const struct server_options *o, struct policy_server **ret)
 {
     struct policy_server *s = calloc(1, sizeof(*s));
-    struct timespec t;
     int r;
 
     if (!s)
         return -ENOMEM;
-    clock_gettime(CLOCK_REALTIME, &t);
     (void)format(s->id_start, sizeof(s->id_start), "%llx-",
-                 (unsigned long long)t.tv_sec * 1000 + (unsigned long long)t.tv_nsec / 1000000);
+                 (unsigned long long)clock_real_us() / 1000);
     s->options = o;
     s->ledger.budget = SOURCE_MOST;
     s->notices = NOTICES_NULL;

@@ -17,7 +17,6 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 static int usage(int code)
@@ -220,14 +219,6 @@ static int decide(const struct policy_files *files, const struct policy_question
     return r;
 }
 
-static uint64_t since_1970_us(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 /*
  * In the daemon's log, where that does not run: else the lines that are said must do. A user's own
  * tries, and another policy's, are nobody's decisions.
@@ -256,7 +247,7 @@ static void record(const struct policy_files *files, const struct policy_questio
         .rule_line = v->rule_line,
         .asked = *w->answered_by ? w->answered_by : NULL,
         .evaluated_by = q->just_evaluate ? "dom0" : NULL,
-        .micros.total = since_1970_us() - begun,
+        .micros.total = clock_real_us() - begun,
     };
     int r = path_get(path, "%s", DECISION_LOG_PATH);
 
@@ -273,7 +264,7 @@ static int answer(const struct policy_files *files, const struct policy_question
 {
     _cleanup_(world_deinit) struct world w = {0};
     _cleanup_(policy_verdict_deinit) struct policy_verdict v = {0};
-    uint64_t begun = since_1970_us();
+    uint64_t begun = clock_real_us();
     char text[POLICY_ANSWER_MAX + 1];
     bool decided = !decide(files, q, &w, &v);
     int n;

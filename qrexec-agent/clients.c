@@ -19,7 +19,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #define IDENT_PREFIX     "SOCKET"
 #define CLIENTS_PER_USER 4096
@@ -435,14 +434,11 @@ void clients_close(struct agent *a)
 
 void clients_init(struct agent *a)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
     a->clients.listener = -1;
     a->clients.watch.fn = on_listener;
     a->clients.again.fn = on_again;
     a->clients.ledger.budget = CLIENTS_PER_USER;
-    a->clients.next_number = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    a->clients.next_number = clock_real_us();
     a->clients.first_number = a->clients.next_number;
 }
 

@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 
 #define PREFIX "qrexec-call/"
 
@@ -55,10 +54,7 @@ void call_id_make(char ret[static CALL_ID_SIZE], const char *name, uint64_t star
 
 uint64_t call_id_clock(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+    return clock_real_us() / 1000;
 }
 
 int call_id_connect(const char *path, const char *id, enum call_id_to to, int *ret)

@@ -13,6 +13,8 @@
 uint64_t clock_ms(void);
 /* The same clock in microseconds, for what is measured. */
 uint64_t clock_us(void);
+/* Microseconds since 1970, for what is recorded. */
+uint64_t clock_real_us(void);
 /* What is left of a deadline for poll(): -1 none, 0 past. */
 int deadline_left(uint64_t deadline);
 
