@@ -52,7 +52,8 @@ endif
 noinst_LTLIBRARIES += %D%/librelay.la
 %C%_librelay_la_SOURCES = \
 	%D%/relay/relay.c %D%/relay/relay.h \
-	%D%/relay/relay-run.c %D%/relay/relay-run.h
+	%D%/relay/relay-run.c %D%/relay/relay-run.h %D%/relay/relay-driver.h \
+	%D%/relay/relay-streams.c
 %C%_librelay_la_LIBADD = %D%/libvchan.la %D%/libwire.la %D%/libbase.la
 
 # What a small client is built of, in one go and with another C library (configure.ac says why). The
@@ -61,7 +62,7 @@ SMALL_FILES = \
 	%D%/base/buf.c %D%/base/io.c %D%/base/log.c %D%/base/paths.c %D%/base/spawn.c %D%/base/util.c \
 	%D%/wire/admin.c %D%/wire/io.c %D%/wire/message.c %D%/wire/message-write.c %D%/wire/text.c \
 	%D%/vchan/vchan.c %D%/vchan/vchan-socket.c \
-	%D%/relay/relay.c %D%/relay/relay-run.c
+	%D%/relay/relay.c %D%/relay/relay-run.c %D%/relay/relay-streams.c
 SMALL_NEEDS = %D%/librelay.la
 SMALL_BUILD = $(MUSL_CC) $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS) -DVCHAN_SOCKET_ONLY \
 	$(HOUSE_CFLAGS) $(CFLAGS) -fPIE -ffunction-sections -Wl,--gc-sections

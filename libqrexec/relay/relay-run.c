@@ -4,58 +4,25 @@
  * One ppoll loop. What the machine wants decides what is polled; a descriptor that is not wanted
  * is not polled, so that a hang-up cannot spin. The vchan is tried whenever bytes are wanted from
  * it or for it, whether its descriptor fired or not: it only tells of changes.
- *
- * Descriptors that we made for a program (its socket pairs) are non-blocking and shut one way at a
- * time. The caller's own stdin and stdout belong to others too: their flags are left alone. A pipe
- * is opened a second time to have flags of our own; where that fails, no more is written than a
- * pipe that is ready takes at once.
  */
 #include "libqrexec/relay/relay-run.h"
 
 #include "libqrexec/base/io.h"
 #include "libqrexec/base/log.h"
 #include "libqrexec/base/spawn.h"
-#include "libqrexec/relay/relay.h"
+#include "libqrexec/relay/relay-driver.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-
-#define PIPE_WANTED (1 << 18) /* bytes in a pipe of the caller's, where it may be that many */
 
 #define CUT_MS 500 /* for a call that is cut: the caller reads why, the service ends */
 
-#define ROUNDS 8 /* chunks of one source before the others have their turn */
-
 enum { P_VCHAN = RELAY_STREAMS, P_CHILD, P_SIGNAL, P_WATCH, P_GONE, P_COUNT };
-
-struct driver {
-    struct relay_params *p;
-    struct relay relay;
-    struct vchan *vchan;
-    int fds[RELAY_STREAMS];        /* -1: none, or closed */
-    size_t most[RELAY_STREAMS];    /* bytes a write may have; 0: any number */
-    bool no_socket[RELAY_STREAMS]; /* it turned out to be none */
-    bool eager[RELAY_STREAMS];     /* never blocks: tried without asking poll first */
-    bool shut;                     /* streams are sockets of ours: shut, not closed */
-    bool switching; /* output comes from the stdin pair once the stdout pair is empty */
-    bool switched;
-    bool out_shut;
-    bool watch_done; /* somebody wrote there: it is no longer only a sign of life */
-    bool wrong_role_said;
-    int pidfd;
-    int signals;
-    uint64_t deadline; /* for the peer's hello */
-    uint64_t end_at;   /* max-time is over then; 0: none */
-    uint64_t cut_at;   /* the call was cut: nothing is waited for any longer then; 0: it was not */
-    uint64_t connected_at, first_at; /* us: the connection, the first byte; 0: not yet */
-};
 
 const char *relay_error_text(int error)
 {
@@ -95,7 +62,7 @@ void relay_say_hello(struct relay_params *p)
         p->hello_said = vchan_write(p->vchan, bytes, w.len) != 0;
 }
 
-static int step(struct driver *d, enum relay_event ev)
+int driver_step(struct driver *d, enum relay_event ev)
 {
     bool failed = d->relay.error;
     int r = relay_step(&d->relay, ev);
@@ -109,58 +76,6 @@ static int step(struct driver *d, enum relay_event ev)
                     wire_type_name(d->relay.wrong_role));
     }
     return r;
-}
-
-/* Ours alone: non-blocking. Others' pipes: opened again. The rest stays as it is. */
-static void own_flags(struct driver *d, enum relay_stream stream, int flags)
-{
-    int *fd = &d->fds[stream], again;
-    char path[64];
-    struct stat st;
-
-    if (*fd < 0 || fstat(*fd, &st) < 0)
-        return;
-    d->eager[stream] = S_ISSOCK(st.st_mode) || S_ISREG(st.st_mode);
-    if (S_ISSOCK(st.st_mode))
-        return;
-    if (S_ISFIFO(st.st_mode) && d->p->role == RELAY_SERVICE) {
-        d->eager[stream] = fd_set_nonblock(*fd, true) == 0;
-        return;
-    }
-    again = -1;
-    if (S_ISFIFO(st.st_mode) && format(path, sizeof(path), "/proc/self/fd/%d", *fd) == 0)
-        again = open(path, flags | O_NONBLOCK | O_CLOEXEC);
-    if (again >= 0) {
-        close_fd(fd);
-        *fd = again;
-        (void)fcntl(again, F_SETPIPE_SZ, PIPE_WANTED);
-        d->eager[stream] = true;
-    } else if (!S_ISREG(st.st_mode)) {
-        d->most[stream] = 4096; /* PIPE_BUF: what a ready pipe takes */
-    }
-}
-
-static int take_fds(struct driver *d)
-{
-    struct relay_params *p = d->p;
-    bool same = p->in_fd >= 0 && p->in_fd == p->out_fd;
-
-    d->shut = same || p->child || p->socket_service;
-    d->fds[RELAY_IN] = take_fd(&p->in_fd);
-    d->fds[RELAY_OUT] = take_fd(&p->out_fd);
-    d->fds[p->role == RELAY_SERVICE ? RELAY_ERR : RELAY_ERROUT] = take_fd(&p->err_fd);
-    if (same) {
-        d->fds[RELAY_OUT] = fcntl(d->fds[RELAY_IN], F_DUPFD_CLOEXEC, 3);
-        if (d->fds[RELAY_OUT] < 0)
-            return -errno;
-    }
-    own_flags(d, RELAY_IN, O_RDONLY);
-    own_flags(d, RELAY_ERR, O_RDONLY);
-    own_flags(d, RELAY_OUT, O_WRONLY);
-    own_flags(d, RELAY_ERROUT, O_WRONLY);
-    if (p->own_err_fd >= 0)
-        fd_set_nonblock(p->own_err_fd, true);
-    return 0;
 }
 
 /*
@@ -194,7 +109,7 @@ static int driver_init(struct driver *d, struct relay_params *p)
         d->fds[i] = -1;
     r = relay_init(&d->relay, p);
     if (!r)
-        r = take_fds(d);
+        r = driver_take_fds(d);
     if (!r)
         r = p->child && !p->just_exec ? spawn_pidfd(p->child, &d->pidfd) : 0;
     if (r == -ENOSYS)
@@ -233,213 +148,6 @@ static void driver_deinit(struct driver *d)
     relay_deinit(&d->relay);
 }
 
-/* A stream that the machine closed. in and out may be one socket, or change places later. */
-static void close_stream(struct driver *d, enum relay_stream stream)
-{
-    int *fd = &d->fds[stream];
-
-    if (stream == RELAY_OUT && d->out_shut)
-        return;
-    if (stream == RELAY_OUT && d->shut && shutdown(*fd, SHUT_WR) == 0) {
-        d->out_shut = true;
-        return;
-    }
-    if (stream == RELAY_IN && d->switched)
-        (void)shutdown(*fd, SHUT_RD);
-    close_fd(fd);
-}
-
-static void close_streams(struct driver *d)
-{
-    for (size_t i = 0; i < RELAY_STREAMS; i++)
-        if (d->fds[i] >= 0 && d->relay.streams[i] == RELAY_CLOSED)
-            close_stream(d, (enum relay_stream)i);
-}
-
-/* The stdout pair is empty and shut: output comes from the stdin pair from now on. */
-static int switch_input(struct driver *d)
-{
-    d->switching = false;
-    d->switched = true;
-    close_fd(&d->fds[RELAY_IN]);
-    if (d->fds[RELAY_OUT] >= 0)
-        d->fds[RELAY_IN] = fcntl(d->fds[RELAY_OUT], F_DUPFD_CLOEXEC, 3);
-    return 0;
-}
-
-static int on_signal(struct driver *d);
-
-/* A SIGUSR1 that was sent before the output ended comes first. */
-static int end_of_input(struct driver *d, enum relay_stream stream)
-{
-    int r;
-
-    if (stream == RELAY_ERR)
-        return step(d, RELAY_EV_ERR_EOF);
-    r = on_signal(d);
-    if (r)
-        return r;
-    if (d->switching && d->fds[RELAY_OUT] >= 0)
-        return switch_input(d);
-    return step(d, RELAY_EV_IN_EOF);
-}
-
-/* A read that never blocks on a socket, and on others only if somebody else was faster. */
-static ssize_t read_some(int fd, bool *no_socket, void *data, size_t n)
-{
-    ssize_t got = *no_socket ? -1 : recv(fd, data, n, MSG_DONTWAIT);
-
-    *no_socket |= got < 0 && errno == ENOTSOCK;
-    if (*no_socket)
-        got = read(fd, data, n);
-    if (got < 0)
-        return errno == EAGAIN || errno == EINTR ? -EAGAIN : -errno;
-    return got;
-}
-
-static int read_stream(struct driver *d, enum relay_stream stream)
-{
-    unsigned char *p;
-    ssize_t got;
-    int r = relay_reserve(&d->relay, &p);
-
-    if (r)
-        return r;
-    got = read_some(d->fds[stream], &d->no_socket[stream], p, relay_chunk(&d->relay));
-    if (got == -EAGAIN)
-        return 0;
-    if (got <= 0) /* an error ends a stream like its end: EIO of a terminal, ECONNRESET */
-        return end_of_input(d, stream);
-    if (stream == RELAY_ERR && d->p->own_err_fd >= 0)
-        (void)!write(d->p->own_err_fd, p, (size_t)got); /* a log that is full loses it */
-    return relay_commit(&d->relay, stream, (size_t)got);
-}
-
-/* Without a descriptor there is nothing to read, and nobody to write to. */
-static int missing_streams(struct driver *d, struct relay_wants w)
-{
-    int r = 0;
-
-    if (w.read[RELAY_IN] && d->fds[RELAY_IN] < 0)
-        r = step(d, RELAY_EV_IN_EOF);
-    if (!r && w.write[RELAY_OUT] && d->fds[RELAY_OUT] < 0)
-        r = step(d, RELAY_EV_OUT_GONE);
-    if (!r && w.write[RELAY_ERROUT] && d->fds[RELAY_ERROUT] < 0)
-        r = step(d, RELAY_EV_ERROUT_GONE);
-    return r;
-}
-
-static ssize_t write_some(int fd, bool *no_socket, const void *data, size_t n)
-{
-    ssize_t put = *no_socket ? -1 : send(fd, data, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-    *no_socket |= put < 0 && errno == ENOTSOCK;
-    if (*no_socket)
-        put = write(fd, data, n);
-    if (put < 0)
-        return errno == EAGAIN || errno == EINTR ? -EAGAIN : -errno;
-    return put;
-}
-
-static int write_stream(struct driver *d, enum relay_stream stream)
-{
-    struct buf *queue = &d->relay.queues[stream];
-    size_t n = buf_len(queue);
-    ssize_t put;
-
-    if (d->most[stream])
-        n = size_min(n, d->most[stream]);
-    put = write_some(d->fds[stream], &d->no_socket[stream], buf_data(queue), n);
-    if (put == -EAGAIN)
-        return 0;
-    if (put < 0)
-        return step(d, stream == RELAY_OUT ? RELAY_EV_OUT_GONE : RELAY_EV_ERROUT_GONE);
-    buf_consume(queue, (size_t)put);
-    return step(d, RELAY_EV_MOVED);
-}
-
-static int read_peer(struct driver *d, bool *ret_more)
-{
-    struct buf *b = &d->relay.from_peer;
-    unsigned char *p;
-    ssize_t got;
-    size_t n;
-    int r;
-
-    *ret_more = false;
-    n = size_min(buf_room(b), WIRE_HEADER_SIZE + WIRE_CHUNK);
-    r = buf_reserve(b, n, &p);
-    if (r)
-        return r;
-    got = vchan_read(d->vchan, p, n);
-    if (got == 0)
-        return 0;
-    *ret_more = true;
-    if (got < 0)
-        return step(d, RELAY_EV_PEER_GONE);
-    buf_commit(b, (size_t)got);
-    return step(d, RELAY_EV_PEER_BYTES);
-}
-
-static int write_peer(struct driver *d, bool *ret_more)
-{
-    struct buf *b = &d->relay.to_peer;
-    ssize_t put = vchan_write(d->vchan, buf_data(b), buf_len(b));
-
-    *ret_more = put > 0;
-    if (put < 0)
-        return step(d, RELAY_EV_PEER_DEAF);
-    buf_consume(b, (size_t)put);
-    return step(d, RELAY_EV_MOVED);
-}
-
-/* After bytes came from the peer: out to whoever takes them without blocking. */
-static int write_eagerly(struct driver *d)
-{
-    if (d->fds[RELAY_OUT] < 0 || !d->eager[RELAY_OUT] || !relay_wants(&d->relay).write[RELAY_OUT])
-        return 0;
-    return write_stream(d, RELAY_OUT);
-}
-
-/* After bytes went to the peer: the next ones, if they are there already. */
-static int read_eagerly(struct driver *d)
-{
-    if (d->fds[RELAY_IN] < 0 || !d->eager[RELAY_IN] || !relay_wants(&d->relay).read[RELAY_IN])
-        return 0;
-    return read_stream(d, RELAY_IN);
-}
-
-/*
- * Moves what the vchan takes and gives, and what can be written and read at once. *ret_more: the
- * budget was spent, come again without waiting.
- */
-static int pump(struct driver *d, bool *ret_more)
-{
-    bool in = true, out = true;
-    int r = 0;
-
-    for (int i = 0; i < ROUNDS && (in || out) && !r; i++) {
-        struct relay_wants w = relay_wants(&d->relay);
-
-        in = out = false;
-        r = missing_streams(d, w);
-        if (!r && d->relay.phase == RELAY_HELLO && w.write_peer) /* whatever the peer says */
-            r = write_peer(d, &out);
-        if (!r && w.read_peer)
-            r = read_peer(d, &in);
-        if (!r && in)
-            r = write_eagerly(d);
-        if (!r && relay_wants(&d->relay).write_peer)
-            r = write_peer(d, &out);
-        if (!r && out)
-            r = read_eagerly(d);
-    }
-    /* a closed vchan is not polled any more: it is read until it says so itself */
-    *ret_more =
-        in || out || (vchan_state(d->vchan) == VCHAN_CLOSED && relay_wants(&d->relay).read_peer);
-    return r;
-}
-
 static int on_vchan(struct driver *d)
 {
     bool waiting = vchan_state(d->vchan) == VCHAN_WAITING;
@@ -448,9 +156,9 @@ static int on_vchan(struct driver *d)
     if (r)
         log_warning("data connection: %s", vchan_error_text(r));
     if (r || (waiting && vchan_state(d->vchan) == VCHAN_CLOSED))
-        return step(d, RELAY_EV_PEER_GONE);
+        return driver_step(d, RELAY_EV_PEER_GONE);
     if (waiting && vchan_state(d->vchan) == VCHAN_CONNECTED)
-        return step(d, RELAY_EV_CONNECTED);
+        return driver_step(d, RELAY_EV_CONNECTED);
     return 0;
 }
 
@@ -463,7 +171,7 @@ static int on_child(struct driver *d)
         return 0;
     d->relay.child_code = pid < 0 ? 255 : spawn_exit_code(status);
     close_fd(&d->pidfd);
-    return step(d, RELAY_EV_CHILD_ENDED);
+    return driver_step(d, RELAY_EV_CHILD_ENDED);
 }
 
 /* Once: what was written into the stdout pair before is still read. */
@@ -549,7 +257,7 @@ static bool is_over(const struct driver *d)
     return true;
 }
 
-static int on_signal(struct driver *d)
+int driver_on_signal(struct driver *d)
 {
     struct signalfd_siginfo info;
 
@@ -570,7 +278,7 @@ static int give_up(struct driver *d)
 {
     close_fd(&d->p->watch_fd);
     d->deadline = 0;
-    return still_connecting(d) ? step(d, RELAY_EV_PEER_GONE) : 0;
+    return still_connecting(d) ? driver_step(d, RELAY_EV_PEER_GONE) : 0;
 }
 
 /* A short call may be over, and reported as such, before we saw its peer: that one still counts. */
@@ -598,7 +306,7 @@ static int on_gone(struct driver *d)
 
     close_fd(&d->p->gone_fd);
     vchan_lose(d->vchan);
-    return waiting ? step(d, RELAY_EV_PEER_GONE) : 0;
+    return waiting ? driver_step(d, RELAY_EV_PEER_GONE) : 0;
 }
 
 static void tell_counts(const struct driver *d)
@@ -620,7 +328,7 @@ static int on_agent(struct driver *d)
     struct wire_reader r = wire_reader(bytes, sizeof(bytes));
     struct wire_peer said = {0, 0};
     bool no_socket = false;
-    ssize_t got = read_some(d->p->gone_fd, &no_socket, bytes, sizeof(bytes));
+    ssize_t got = relay_read_some(d->p->gone_fd, &no_socket, bytes, sizeof(bytes));
 
     if (got == -EAGAIN)
         return 0;
@@ -685,21 +393,6 @@ static int wait_time(const struct driver *d, bool more)
     return sooner(limit, deadline_left(d->cut_at));
 }
 
-static int on_stream(struct driver *d, enum relay_stream stream, short revents)
-{
-    struct relay_wants w = relay_wants(&d->relay);
-
-    if (d->fds[stream] < 0)
-        return 0;
-    if (w.read[stream])
-        return read_stream(d, stream);
-    if (w.write[stream])
-        return write_stream(d, stream);
-    if (stream == RELAY_OUT && revents & (POLLHUP | POLLERR))
-        return step(d, RELAY_EV_OUT_GONE);
-    return 0;
-}
-
 static int handle(struct driver *d, const struct pollfd p[static P_COUNT], bool timed_out)
 {
     int r = 0;
@@ -708,10 +401,10 @@ static int handle(struct driver *d, const struct pollfd p[static P_COUNT], bool 
         r = on_vchan(d);
     for (size_t i = 0; i < RELAY_STREAMS && !r; i++)
         if (p[i].revents)
-            r = on_stream(d, (enum relay_stream)i, p[i].revents);
+            r = driver_on_stream(d, (enum relay_stream)i, p[i].revents);
     /* after the streams, so that what the child wrote before is on its way */
     if (!r && p[P_SIGNAL].revents)
-        r = on_signal(d);
+        r = driver_on_signal(d);
     if (!r && p[P_CHILD].revents)
         r = on_child(d);
     if (!r && p[P_WATCH].revents)
@@ -730,15 +423,15 @@ static int loop(struct driver *d)
     int r = 0, n;
 
     if (vchan_state(d->vchan) == VCHAN_CONNECTED || d->p->hello_said)
-        r = step(d, RELAY_EV_CONNECTED);
+        r = driver_step(d, RELAY_EV_CONNECTED);
     if (!r && d->relay.child_running && d->pidfd < 0 && !d->p->just_exec)
         r = on_child(d); /* it may have ended before its signal was ours */
     while (!r) {
         r = check_limits(d);
         if (!r)
-            r = pump(d, &more);
+            r = driver_pump(d, &more);
         note_times(d);
-        close_streams(d);
+        driver_close_streams(d);
         if (r || is_over(d))
             break;
         fill(d, p);

@@ -59,7 +59,7 @@ FUZZ_CODE_settings = $(libqrexec_libservice_la_SOURCES) $(STAGE_QUIET)
 FUZZ_CODE_command_line = $(libqrexec_libservice_la_SOURCES) $(STAGE_FOLDER) $(STAGE_QUIET)
 FUZZ_CODE_relay = libqrexec/relay/relay.c $(STAGE_QUIET)
 FUZZ_CODE_daemon = $(qrexec_daemon_libdaemon_la_SOURCES) $(STAGE)
-FUZZ_CODE_agent = $(libqrexec_libservice_la_SOURCES) $(libqrexec_libservice_users_la_SOURCES) libqrexec/relay/relay.c libqrexec/relay/relay-run.c $(FUZZ_AGENT)
+FUZZ_CODE_agent = $(libqrexec_libservice_la_SOURCES) $(libqrexec_libservice_users_la_SOURCES) libqrexec/relay/relay.c libqrexec/relay/relay-run.c libqrexec/relay/relay-streams.c $(FUZZ_AGENT)
 FUZZ_LIBS = $(PCRE2_LIBS) $(JANSSON_LIBS) $(INIH_LIBS) $(SECCOMP_LIBS) $(EV_LIBS) $(PAM_LIBS)
 %D%/bin/%: FORCE
 	@$(MKDIR_P) $(@D)
