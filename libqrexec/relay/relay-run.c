@@ -1,7 +1,7 @@
 /*
  * The driver of the data connection: see relay-run.h.
  *
- * One ppoll loop. What the machine wants decides what is polled; a descriptor that is not wanted
+ * One poll loop. What the machine wants decides what is polled; a descriptor that is not wanted
  * is not polled, so that a hang-up cannot spin. The vchan is tried whenever bytes are wanted from
  * it or for it, whether its descriptor fired or not: it only tells of changes.
  */
@@ -84,12 +84,16 @@ int driver_step(struct driver *d, enum relay_event ev)
  */
 static int take_signals(struct driver *d)
 {
+    bool usr1 = d->p->child && !d->p->no_sigusr1;
+    bool child = d->relay.child_running && d->pidfd < 0;
     sigset_t set;
 
+    if (!usr1 && !child && !d->p->sigusr2_stops)
+        return 0;
     sigemptyset(&set);
-    if (d->p->child && !d->p->no_sigusr1)
+    if (usr1)
         sigaddset(&set, SIGUSR1);
-    if (d->relay.child_running && d->pidfd < 0)
+    if (child)
         sigaddset(&set, SIGCHLD);
     if (d->p->sigusr2_stops)
         sigaddset(&set, SIGUSR2);

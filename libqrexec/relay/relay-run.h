@@ -1,7 +1,7 @@
 /*
  * The one driver of the data connection: moves the bytes between a vchan and the descriptors.
  *
- * The rules are in relay.h. One ppoll loop; nothing is driven by a timer but the time limit for
+ * The rules are in relay.h. One poll loop; nothing is driven by a timer but the time limit for
  * the peer to appear. It takes signals through a signalfd of its own, so it expects to be alone
  * in its process: SIGUSR1 is taken over where there is a child, unless no_sigusr1 is set; the
  * child's end comes from a pidfd, or from SIGCHLD where the kernel has none. Call relay_prepare()
