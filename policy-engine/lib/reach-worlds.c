@@ -95,6 +95,18 @@ static int check_before(struct reach *r, size_t parent, const struct domain_clas
     return reach_holds(r, e, &before, depth, NULL);
 }
 
+/* One that is complete: is there a world in which it holds? */
+static int check_chain(struct reach *r, size_t step, const struct shape *last)
+{
+    int result = reach_holds(r, &r->edges[r->steps[step].edge], last, depth_of(r, step) - 1, NULL);
+
+    if (result != SEARCH_FOUND)
+        return result;
+    result = reach_confirm(r, step, last);
+    r->doubtful |= result == 0;
+    return result;
+}
+
 /* Does the call end at what is looked for? Then the chain is complete. */
 static int check_end(struct reach *r, size_t step)
 {
@@ -107,23 +119,55 @@ static int check_end(struct reach *r, size_t step)
                                                                 : &last.other};
     int result = 0;
 
-    if (class_require(&node, r->to) && reach_narrow(&last, e, &node)) {
-        result = reach_holds(r, e, &last, depth_of(r, step) - 1, NULL);
-        if (result == SEARCH_FOUND)
-            result = reach_confirm(r, step, &last);
-    }
+    if (class_require(&node, r->to) && reach_narrow(&last, e, &node))
+        result = check_chain(r, step, &last);
     last = r->steps[step].shape;
     if (result || !e->disposable || !ending_require(&ending, r->to))
         return result;
-    result = reach_holds(r, e, &last, depth_of(r, step) - 1, NULL);
-    return result == SEARCH_FOUND ? reach_confirm(r, step, &last) : result;
+    return check_chain(r, step, &last);
 }
 
-/* Which name has which uuid: what a chain has settled, its later calls must keep to. */
-static uint64_t bind(const struct domain_class *c)
+/* ---- What a chain demands ---- */
+
+static const struct domain_class *class_of(const struct shape *s, size_t i)
 {
-    return c->uuid ? UINT64_C(1) << (mix_text(mix_text(MIX_START, c->uuid), c->name) >> 7) % 64 : 0;
+    const struct domain_class *const all[] = {&s->source, &s->target, &s->standard, &s->other};
+
+    return all[i];
 }
+
+static bool is_known(const struct domain_class *c)
+{
+    return c->dom0 || c->name || c->uuid;
+}
+
+static bool is_demanded(const struct reach *r, size_t step, uint64_t class)
+{
+    for (; step != NO_STEP; step = r->steps[step].parent)
+        for (size_t i = 0; i < 4; i++)
+            if (mix_class(MIX_START, class_of(&r->steps[step].shape, i)) == class)
+                return true;
+    return false;
+}
+
+/*
+ * The set of what the calls up to this one demand of domains that are known by name or uuid, as the
+ * sum of its members. A domain that nothing is known of is another one in each call.
+ */
+static uint64_t demands(const struct reach *r, size_t parent, const struct shape *s)
+{
+    uint64_t sum = parent == NO_STEP ? 0 : r->steps[parent].demands;
+
+    for (size_t i = 0; i < 4; i++) {
+        uint64_t class = mix_class(MIX_START, class_of(s, i));
+
+        if (is_known(class_of(s, i)) && !is_demanded(r, parent, class))
+            sum += class;
+    }
+    return sum;
+}
+
+/* ---- The search ---- */
 
 static int try_edge(struct reach *r, size_t parent, const struct domain_class *from, size_t edge)
 {
@@ -135,8 +179,9 @@ static int try_edge(struct reach *r, size_t parent, const struct domain_class *f
 
     if (!class_join(&s.shape.source, from))
         return 0;
-    s.bound = bind(&s.shape.source) | (parent == NO_STEP ? 0 : r->steps[parent].bound);
-    hash = mix(mix(mix_shape(&s.shape), &edge, sizeof(edge)), &s.bound, sizeof(s.bound));
+    if (r->thorough)
+        s.demands = demands(r, parent, &s.shape);
+    hash = mix(mix(mix_shape(&s.shape), &edge, sizeof(edge)), &s.demands, sizeof(s.demands));
     if (seen_has(&r->seen, hash))
         return 0;
     result = check_before(r, parent, &s.shape.source, depth ? depth - 1 : 0);
@@ -176,13 +221,10 @@ static int ignore(void *data, const struct policy_example *e)
     return r->chain ? chain_add(r->chain, e) : 0;
 }
 
-int reach_worlds(struct reach *r)
+static int search_chains(struct reach *r)
 {
-    int result = find_edges(r);
+    int result = 0;
 
-    /* what stood in the way of rules that have nothing to do with it is no reason */
-    policy_closers_deinit(&r->search.closers);
-    r->search.fn = ignore;
     for (int dom0 = 0; !result && dom0 < 2; dom0++) {
         struct domain_class from = {.dom0 = dom0};
 
@@ -193,6 +235,24 @@ int reach_worlds(struct reach *r)
         struct domain_class node = reach_end(&r->steps[i].shape, &r->edges[r->steps[i].edge]);
 
         result = try_edges(r, i, &node);
+    }
+    return result;
+}
+
+int reach_worlds(struct reach *r)
+{
+    int result = find_edges(r);
+
+    /* what stood in the way of rules that have nothing to do with it is no reason */
+    policy_closers_deinit(&r->search.closers);
+    r->search.fn = ignore;
+    if (!result)
+        result = search_chains(r);
+    if (!result && r->doubtful) {
+        r->thorough = true;
+        r->n_steps = 0;
+        seen_deinit(&r->seen);
+        result = search_chains(r);
     }
     r->search.source = r->from;
     r->search.target = r->to;

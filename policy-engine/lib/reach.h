@@ -4,8 +4,10 @@
  * An edge is what one rule can bring about with the fewest properties: from a class of domains to
  * another. A chain joins edges: the domain between two must be what the first ends at and the
  * second starts from, so it has the properties of both, and with those each call is decided again.
- * Shortest chains come first. A chain of which a domain is met twice could be cut short; that it
- * holds in one world all the same is decided at the end.
+ * Shortest chains come first. Whether a whole chain holds in one world is decided at the end. Of
+ * chains that lead to the same call only the first goes on, since what can follow is the same, but
+ * for what they demand of one domain in two places. So where a chain to the goal was in no world,
+ * and no other was found, all is searched again, and chains that demand other things all go on.
  */
 #ifndef QREXEC_POLICY_REACH_H
 #define QREXEC_POLICY_REACH_H
@@ -26,7 +28,7 @@ struct edge {
 struct step {
     size_t parent; /* or NO_STEP */
     size_t edge;
-    uint64_t bound;     /* hashes of what is known of uuids */
+    uint64_t demands;   /* thorough: of all known domains, by this call and those before */
     struct shape shape; /* the source joined with where the step before ended */
 };
 #define NO_STEP SIZE_MAX
@@ -40,7 +42,9 @@ struct reach {
     size_t n_edges, edges_cap;
     struct step *steps;
     size_t n_steps, steps_cap;
-    struct seen seen;           /* steps */
+    struct seen seen; /* steps */
+    bool doubtful;    /* a chain to the goal was in no world */
+    bool thorough;
     struct policy_chain *chain; /* filled when a call is shown */
     struct policy_chain result;
 };

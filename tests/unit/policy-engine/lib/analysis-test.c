@@ -296,6 +296,24 @@ static void a_domain_between_has_what_both_calls_want(void **state)
           "work", "vault", "impossible");
 }
 
+/* Of two ways to the same call the first one met asks for what the call after it rules out. */
+static void the_other_way_to_a_domain_is_gone_too(void **state)
+{
+    (void)state;
+    CHAIN("a.B * @adminvm @tag:t deny\na.B * @adminvm b allow target=c\n"
+          "a.B * @adminvm c allow\na.B * c @tag:t allow",
+          "dom0", "b", "dom0 c; c b");
+    CHAIN("a.B * @adminvm @tag:t deny\na.B * @adminvm b allow target=c\na.B * c @tag:t allow",
+          "dom0", "b", "impossible");
+    CHAIN("a.B * @adminvm b deny\n"
+          "a.B * @tag:t uuid:00000000-0000-4000-8000-0000000000a1 ask\na.B * @adminvm c allow",
+          "dom0", "b", "dom0 c; c b");
+    CHAIN("a.B * @adminvm @tag:t deny\na.B * @adminvm x allow\na.B * x y allow\n"
+          "a.B * @adminvm q allow\na.B * q y allow\na.B * y x allow\na.B * y z deny\n"
+          "a.B * q z deny\na.B * @adminvm z deny\na.B * @tag:t z allow",
+          "dom0", "z", "dom0 q; q y; y x; x z");
+}
+
 static void disposables_carry_data_on(void **state)
 {
     struct policy_domains *d = fixture_domains();
@@ -448,6 +466,7 @@ int main(void)
         cmocka_unit_test(the_choice_of_an_ask_can_violate),
         cmocka_unit_test(the_shortest_chain_is_shown),
         cmocka_unit_test(a_domain_between_has_what_both_calls_want),
+        cmocka_unit_test(the_other_way_to_a_domain_is_gone_too),
         cmocka_unit_test(disposables_carry_data_on),
         cmocka_unit_test(today_goes_by_the_tags_at_hand),
         cmocka_unit_test(a_difference_is_shown_by_its_class),
