@@ -50,8 +50,9 @@ INSTALL_HOOKS += install-client-vm-link
 UNINSTALL_HOOKS += uninstall-client-vm-link
 install-vm-links: install-client-vm-link
 
-dist_check_SCRIPTS += tests/unit/qrexec-agent/usage-test
-TESTS += tests/unit/qrexec-agent/usage-test
+AGENT_SHELL_TESTS = tests/unit/qrexec-agent/manual-test tests/unit/qrexec-agent/usage-test
+dist_check_SCRIPTS += $(AGENT_SHELL_TESTS)
+TESTS += $(AGENT_SHELL_TESTS)
 check_PROGRAMS += tests/unit/qrexec-agent/open-calls-test
 TESTS += tests/unit/qrexec-agent/open-calls-test
 tests_unit_qrexec_agent_open_calls_test_SOURCES = tests/unit/qrexec-agent/open-calls-test.c tests/unit/test.h \
