@@ -259,7 +259,7 @@ int main(int argc, char **argv)
     bool leash = false;
     int c, signals = -1, r;
 
-    if (fd_open_standard() || argc < 1)
+    if (process_begin() || argc < 1)
         return 2;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (c == 'h') {

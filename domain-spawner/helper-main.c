@@ -159,7 +159,7 @@ int main(int argc, char **argv)
     bool builder = false;
     int c;
 
-    if (fd_open_standard() || argc < 1)
+    if (process_begin() || argc < 1)
         return 2;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (c) {

@@ -71,7 +71,7 @@ int main(int argc, char **argv)
     const char *root = NULL;
     int c, r;
 
-    if (argc < 1 || fd_open_standard())
+    if (argc < 1 || process_begin())
         return 1;
     log_open("domain-spawner", LOG_TARGET_STDERR);
     signal(SIGPIPE, SIG_IGN);

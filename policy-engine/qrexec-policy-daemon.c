@@ -151,7 +151,7 @@ int main(int argc, char **argv)
     struct policy_server *server = NULL;
     int r;
 
-    if (argc < 1 || fd_open_standard())
+    if (argc < 1 || process_begin())
         return 1;
     log_open("qrexec-policy-daemon", LOG_TARGET_STDERR);
     signal(SIGPIPE, SIG_IGN);

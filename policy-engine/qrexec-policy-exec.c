@@ -294,7 +294,7 @@ int main(int argc, char **argv)
     struct policy_query query = {0};
     int c, r;
 
-    if (argc < 1 || fd_open_standard())
+    if (argc < 1 || process_begin())
         return 1;
     log_open("qrexec-policy-exec", LOG_TARGET_SYSTEM);
     signal(SIGPIPE, SIG_IGN);

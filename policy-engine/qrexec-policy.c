@@ -165,7 +165,7 @@ int main(int argc, char **argv)
 {
     const struct command *c;
     char path[PATH_SIZE];
-    int r = fd_open_standard();
+    int r = process_begin();
 
     signal(SIGPIPE, SIG_IGN);
     log_open("qrexec-policy", LOG_TARGET_STDERR);

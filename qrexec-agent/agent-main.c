@@ -97,7 +97,7 @@ int main(int argc, char **argv)
     static struct agent agent;
     char server[PATH_SIZE];
     const char *path = NULL, *fork_server = server;
-    int r = fd_open_standard();
+    int r = process_begin();
 
     if (r || argc < 1)
         return 1;

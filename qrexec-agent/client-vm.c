@@ -220,7 +220,7 @@ static int call(const struct client_vm_options *o)
 int main(int argc, char **argv)
 {
     struct client_vm_options o;
-    int r = fd_open_standard();
+    int r = process_begin();
 
     if (r || argc < 1)
         return EXIT_NOT_REACHED;

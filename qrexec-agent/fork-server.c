@@ -161,7 +161,7 @@ int main(int argc, char **argv)
 {
     char path[PATH_SIZE];
     bool foreground = false;
-    int listener, r = fd_open_standard();
+    int listener, r = process_begin();
 
     if (r || argc < 1)
         return 1;

@@ -146,7 +146,7 @@ static int watch_children(struct session *s)
 int main(int argc, char **argv)
 {
     struct session s = {.children = -1};
-    int r = fd_open_standard();
+    int r = process_begin();
 
     if (r || argc < 1)
         return 1;

@@ -83,7 +83,7 @@ int client_call(const struct client_options *o, client_start_fn *start, void *us
 int client_main(int argc, char **argv, int (*run)(const struct client_options *o, char **argv))
 {
     struct client_options o;
-    int r = fd_open_standard();
+    int r = process_begin();
 
     if (r || argc < 1)
         return CLIENT_EXIT_TROUBLE;

@@ -283,7 +283,7 @@ int main(int argc, char **argv)
     static struct daemon d = {.listener = -1, .pending.most = DAEMON_CALLS_MOST};
     int r;
 
-    if (argc < 1 || fd_open_standard())
+    if (argc < 1 || process_begin())
         return EXIT_TROUBLE;
     log_open("qrexec-daemon", LOG_TARGET_STDERR);
     signal(SIGPIPE, SIG_IGN);

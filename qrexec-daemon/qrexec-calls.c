@@ -221,7 +221,7 @@ int main(int argc, char **argv)
     struct see s = {.json = false};
     const char *dir = NULL;
     char path[PATH_SIZE];
-    int o, r = fd_open_standard();
+    int o, r = process_begin();
 
     if (r || argc < 1)
         return EXIT_TROUBLE;

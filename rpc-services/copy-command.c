@@ -161,7 +161,7 @@ int copy_command(int argc, char **argv, const struct copy_side *side)
     int r;
 
     signal(SIGPIPE, SIG_IGN);
-    if (argc < 1 || fd_open_standard())
+    if (argc < 1 || process_begin())
         return 1;
     s = COPY_SENDER_NULL;
     s.progress = COPY_PROGRESS_TEXT;

@@ -65,7 +65,7 @@ int tool_start(const struct tool *t, int argc, char **argv, void *user)
 
     tool_name = t->name;
     signal(SIGPIPE, SIG_IGN);
-    r = fd_open_standard();
+    r = process_begin();
     if (!r)
         r = paths_init(NULL, PATHS_TOOL);
     if (r)

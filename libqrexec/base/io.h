@@ -1,6 +1,6 @@
 /*
  * Descriptors and sockets: whole reads and writes for one-shot programs, Unix sockets by path,
- * descriptor flags, the clock.
+ * descriptor flags, the clock, and what a program is started with.
  */
 #ifndef QREXEC_BASE_IO_H
 #define QREXEC_BASE_IO_H
@@ -24,8 +24,12 @@ bool errno_is_shortage(int error);
 int fd_set_nonblock(int fd, bool on);
 int fd_set_cloexec(int fd, bool on);
 bool fd_is_stream_socket(int fd);
-/* Makes sure that 0, 1 and 2 are open (/dev/null where not), so that no socket lands there. */
-int fd_open_standard(void);
+/*
+ * What a program begins with, whoever starts it: 0, 1 and 2 are open (/dev/null where not), so that
+ * no socket lands there; no signal is blocked, and SIGCHLD is not ignored, so that its children's
+ * exit codes are its own to hear.
+ */
+int process_begin(void);
 
 /* Blocking, all n bytes. read_full: 0, -EPIPE at an early end, negative errno. */
 int read_full(int fd, void *data, size_t n);

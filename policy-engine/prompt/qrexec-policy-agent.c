@@ -89,7 +89,7 @@ int main(int argc, char **argv)
     char path[PATH_SIZE];
     int c, r;
 
-    if (argc < 1 || fd_open_standard())
+    if (argc < 1 || process_begin())
         return 1;
     log_open("qrexec-policy-agent", LOG_TARGET_STDERR);
     signal(SIGPIPE, SIG_IGN);

@@ -25,7 +25,7 @@ int main(int argc, char **argv)
     int r;
 
     signal(SIGPIPE, SIG_IGN);
-    if (fd_open_standard())
+    if (process_begin())
         return 1;
     log_open("qfile-agent", LOG_TARGET_STDERR);
     s = COPY_SENDER_NULL;

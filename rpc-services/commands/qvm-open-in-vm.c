@@ -248,7 +248,7 @@ int main(int argc, char **argv)
                                              : "qvm-open-in-vm";
     to_dvm = str_equal(name, "qvm-open-in-dvm");
     signal(SIGPIPE, SIG_IGN);
-    if (fd_open_standard() || argc < 1)
+    if (process_begin() || argc < 1)
         return 1;
     log_open(name, LOG_TARGET_STDERR);
     while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {

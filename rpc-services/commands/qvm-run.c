@@ -91,7 +91,7 @@ int main(int argc, char **argv)
     int r;
 
     signal(SIGPIPE, SIG_IGN);
-    if (argc < 1 || fd_open_standard())
+    if (argc < 1 || process_begin())
         return 1;
     name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
     log_open(name, LOG_TARGET_STDERR);

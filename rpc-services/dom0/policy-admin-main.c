@@ -83,7 +83,7 @@ int main(int argc, char **argv)
     char service[64] = "";
     struct admin_request request = {.service = service, .argument = argc > 1 ? argv[1] : NULL};
 
-    if (fd_open_standard())
+    if (process_begin())
         return 2;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error like a full disk */

@@ -72,7 +72,7 @@ int main(int argc, char **argv)
     struct policy_name name = {.name = "30-user"};
     int o;
 
-    if (fd_open_standard())
+    if (process_begin())
         return 1;
     signal(SIGPIPE, SIG_IGN);
     log_open("qubes-policy-editor", LOG_TARGET_STDERR);

@@ -96,7 +96,7 @@ int main(int argc, char **argv)
     struct policy_name name = {0};
     int mode;
 
-    if (fd_open_standard())
+    if (process_begin())
         return 1;
     signal(SIGPIPE, SIG_IGN);
     log_open("qubes-policy", LOG_TARGET_STDERR);

@@ -38,7 +38,7 @@ int main(int argc, char **argv)
 {
     static const struct copy_side side = {.usage_code = 2, .start = start};
 
-    if (fd_open_standard())
+    if (process_begin())
         return 1;
     if (paths_init(NULL, PATHS_TOOL)) {
         log_error("QREXEC_ROOT is no absolute path");

@@ -61,7 +61,7 @@ int main(int argc, char **argv)
                              .target_type = secure_getenv("QREXEC_REQUESTED_TARGET_TYPE"),
                              .frontend = secure_getenv("QREXEC_REQUESTED_TARGET")};
 
-    if (fd_open_standard())
+    if (process_begin())
         return 2;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);

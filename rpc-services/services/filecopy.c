@@ -31,7 +31,7 @@ int main(int argc, char **argv)
 
     signal(SIGPIPE, SIG_IGN);
     umask(0);
-    if (fd_open_standard())
+    if (process_begin())
         return 1;
     log_open("qubes.Filecopy", LOG_TARGET_STDERR);
     if (argc > 2 || (argc == 2 && *argv[1] && !str_equal(argv[1], "allow-all-names"))) {

@@ -123,7 +123,7 @@ int main(int argc, char **argv)
     (void)argv;
     signal(SIGPIPE, SIG_IGN);
     umask(077);
-    if (fd_open_standard())
+    if (process_begin())
         return 1;
     log_open("qubes.OpenInVM", LOG_TARGET_STDERR);
     if (!caller || !*caller || strchr(caller, '/') || str_equal(caller, ".") ||

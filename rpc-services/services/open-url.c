@@ -42,7 +42,7 @@ int main(int argc, char **argv)
     (void)argc;
     (void)argv;
     signal(SIGPIPE, SIG_IGN);
-    if (fd_open_standard())
+    if (process_begin())
         return 1;
     log_open("qubes.OpenURL", LOG_TARGET_STDERR);
     whole = read_line(buf, sizeof(buf) - 1, &n);

@@ -113,7 +113,7 @@ int main(int argc, char **argv)
     int r;
 
     signal(SIGPIPE, SIG_IGN);
-    if (fd_open_standard())
+    if (process_begin())
         return 1;
     log_open("qubes.StartApp", LOG_TARGET_STDERR);
     if (argc != 2 || !*argv[1]) {

@@ -10,7 +10,7 @@ int main(int argc, char **argv)
     _cleanup_(freep) char **words = NULL;
     _cleanup_(freep) char *bytes = NULL;
 
-    if (fd_open_standard())
+    if (process_begin())
         return 1;
     log_open("qubes.VMExec", LOG_TARGET_STDERR);
     if (argc != 2 || !*argv[1]) {

@@ -3,8 +3,10 @@
 #include "libqrexec/base/notify.h"
 #include "libqrexec/base/paths.h"
 
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 static void replaced_file_has_the_new_content_and_mode(void **state)
 {
@@ -204,6 +206,29 @@ static void a_link_is_removed_if_it_leads_there(void **state)
     test_rmdir(dir);
 }
 
+/* As by a program that ignores SIGCHLD and blocks what it handles elsewhere: both are inherited. */
+static void whoever_starts_a_program_its_children_are_heard_of(void **state)
+{
+    sigset_t all, now;
+    int status;
+    pid_t pid;
+
+    (void)state;
+    sigfillset(&all);
+    assert_int_equal(sigprocmask(SIG_SETMASK, &all, NULL), 0);
+    assert_true(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
+    assert_int_equal(process_begin(), 0);
+    assert_int_equal(sigprocmask(SIG_BLOCK, NULL, &now), 0);
+    for (int i = 1; i < NSIG; i++)
+        assert_int_not_equal(sigismember(&now, i), 1);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(5);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +244,7 @@ int main(void)
         cmocka_unit_test(early_end_and_deadline_are_errors),
         cmocka_unit_test(a_private_root_goes_before_every_path),
         cmocka_unit_test(readiness_reaches_the_supervisor),
+        cmocka_unit_test(whoever_starts_a_program_its_children_are_heard_of),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -283,9 +283,9 @@ static int sandboxes(void)
     return code;
 }
 
-static int standard_descriptors(void)
+static int beginning(void)
 {
-    return fd_open_standard();
+    return process_begin();
 }
 
 static int logs(void)
@@ -311,7 +311,7 @@ static const struct scenario list[] = {
     {"hangups", hangups},
     {"filters", filters},
     {"sandboxes", sandboxes},
-    {"standard_descriptors", standard_descriptors},
+    {"beginning", beginning},
     {"logs", logs},
 };
 
