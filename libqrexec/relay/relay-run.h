@@ -50,7 +50,7 @@ struct relay_params {
     int own_err_fd; /* service: also write its stderr there (the VM's log), -1 nowhere */
     pid_t child;    /* the service's process, or the caller's local program; 0 none. Reaped here */
     int start_failed;    /* service: 127 or 125 when it could not be started, else 0 */
-    bool just_exec;      /* service: only the exit code is sent, at once */
+    bool just_exec;      /* only the exit code is sent, at once */
     bool socket_service; /* service: in_fd and out_fd are its socket; code 0 */
     bool exit_on_client_eof, exit_on_service_eof; /* socket services */
     bool filter_out, filter_err; /* caller: replace unsafe bytes in what is written */

@@ -282,6 +282,8 @@ static int on_exit_code(struct relay *r, const unsigned char *data, size_t n)
         return 0;
     r->exit_done = true;
     r->exit_code = wire_exit_code(data, n);
+    if (r->just_exec) /* no EOF comes with it */
+        act(r, RELAY_OUT, DRAIN);
     return act_all(r, RELAY_EV_PEER_EXIT);
 }
 

@@ -345,6 +345,9 @@ static const struct talk options[] = {
     {"e_says_JUST_EXEC_and_waits_for_its_status", TALK_NONE,
      WORK CLIENT("'-e'z '-d'z 'work'z 'u:x'z") SERVES_JUST_EXEC("u:x") VM
      "vm < STDIN()\nvm quiet\nvm > EXIT(0)\nvm close\nexit 0\n"},
+    {"e_ends_with_the_status_though_the_VM_does_not_close", TALK_NONE,
+     WORK CLIENT("'-e'z '-d'z 'work'z 'u:x'z") SERVES_JUST_EXEC("u:x") VM
+     "vm < STDIN()\nvm > EXIT(7)\nvm end\nexit 7\n"},
     {"e_tells_that_nothing_was_found", TALK_NONE,
      WORK CLIENT("'-e'z '-d'z 'work'z 'u:x'z") SERVES_JUST_EXEC("u:x") VM
      "vm < STDIN()\nvm > EXIT(127)\nvm close\nexit 127\n"},
