@@ -125,7 +125,7 @@ static int run_dom0_for_dom0(const struct client_options *o)
     _cleanup_(closep) int err = -1;
     _cleanup_(service_deinit) struct service s = SERVICE_NULL;
     struct service_run run = SERVICE_RUN_NULL;
-    int r = plan_dom0(o, &s);
+    int code, r = plan_dom0(o, &s);
 
     if (!r && s.kind != SERVICE_PROGRAM) {
         log_error("%s: in dom0, for dom0, only executables can be run", dom0_command(o));
@@ -147,11 +147,13 @@ static int run_dom0_for_dom0(const struct client_options *o)
                                           .filter = o->filter_out,
                                           .prefix = o->prefix,
                                           .child = run.pid});
+    if (r == -EPIPE) /* a reader that left has had what it wanted */
+        r = 0;
     if (r)
         log_error("%s: %s", dom0_command(o), strerror(-r));
     service_run_deinit(&run);
-    r = spawn_wait(run.pid);
-    return r < 0 ? CLIENT_EXIT_TROUBLE : r;
+    code = spawn_wait(run.pid);
+    return code < 0 || (r && !code) ? CLIENT_EXIT_TROUBLE : code;
 }
 
 static int call_dom0(const struct client_options *o)

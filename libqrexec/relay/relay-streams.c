@@ -9,6 +9,7 @@
 #include "libqrexec/relay/relay-driver.h"
 
 #include "libqrexec/base/io.h"
+#include "libqrexec/base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -176,6 +177,17 @@ static ssize_t write_some(int fd, bool *no_socket, const void *data, size_t n)
     return put;
 }
 
+/* A reader that left has had what it wanted; otherwise bytes are missing. */
+static int end_of_output(struct driver *d, enum relay_stream stream, int error)
+{
+    if (d->relay.role == RELAY_CALLER && error != -EPIPE && error != -ECONNRESET) {
+        log_error("cannot write what the service %s: %s",
+                  stream == RELAY_OUT ? "gives" : "says on its stderr", strerror(-error));
+        d->relay.output_lost |= stream == RELAY_OUT;
+    }
+    return driver_step(d, stream == RELAY_OUT ? RELAY_EV_OUT_GONE : RELAY_EV_ERROUT_GONE);
+}
+
 static int write_stream(struct driver *d, enum relay_stream stream)
 {
     struct buf *queue = &d->relay.queues[stream];
@@ -188,7 +200,7 @@ static int write_stream(struct driver *d, enum relay_stream stream)
     if (put == -EAGAIN)
         return 0;
     if (put < 0)
-        return driver_step(d, stream == RELAY_OUT ? RELAY_EV_OUT_GONE : RELAY_EV_ERROUT_GONE);
+        return end_of_output(d, stream, (int)put);
     buf_consume(queue, (size_t)put);
     return driver_step(d, RELAY_EV_MOVED);
 }

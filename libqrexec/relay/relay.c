@@ -530,7 +530,7 @@ int relay_result(const struct relay *r, int *ret_code)
     if (!error && !r->exit_done)
         error = RELAY_E_LOST;
     if (r->role == RELAY_CALLER && code == 0)
-        code = (uint32_t)r->child_code;
+        code = r->output_lost ? 255 : (uint32_t)r->child_code;
     /* an exit status has eight bits, and no failure may look like success */
     *ret_code = error || code > 255 ? 255 : (int)code;
     return error;

@@ -74,6 +74,7 @@ struct relay {
     bool lost;               /* and that has been taken */
     int error;               /* RELAY_E_*, ended the connection */
     bool cut;                /* ended by us: nothing of the service is waited for */
+    bool output_lost;        /* caller: its stdout takes no more, but not for want of a reader */
     uint64_t sent, received; /* bytes of data to and from the peer */
     uint64_t max_bytes;      /* of both; 0: no limit */
     bool over_bytes;         /* what came next would have been more */

@@ -256,6 +256,10 @@ static const struct talk data[] = {
     {"EOFs_without_an_exit_code_are_no_success", TALK_NONE,
      CALL_EOF "vm > STDOUT() STDERR()\nvm close\nexit 255\n"},
     {"a_VM_that_closes_at_once_is_lost", TALK_NONE, CALL_EOF "vm close\nexit 255\n"},
+    {"output_that_cannot_be_kept_is_no_success", TALK_NONE,
+     WORK "run client full '-d'z 'work'z 'u:x'z\n" SERVES("u:x") VM
+     "vm > STDOUT('x') STDOUT() STDERR() EXIT(0)\nvm < STDIN()\nvm end\nexit 255\n"
+     "err has 'No space'\n"},
     {"a_reader_of_ours_that_leaves_does_not_end_the_call", TALK_NONE,
      CALL "out close\nvm > STDOUT('x') STDOUT('y')\nin > 'z'\nvm < STDIN('z')\n"
           "vm > STDERR('e')\nerr < 'e'\nvm > STDOUT() STDERR() EXIT(4)\nvm < STDIN()\nexit 4\n"},

@@ -258,6 +258,11 @@ static const struct talk dom0s[] = {
     {"the_zero_UUID_is_dom0", TALK_NONE,
      SERVICE("exit 9") CLIENT("'-d'z 'uuid:00000000-0000-0000-0000-000000000000'z "
                               "'DEFAULT:QUBESRPC test.Echo+x dom0'z") "exit 9\n"},
+    {"dom0s_output_that_cannot_be_kept_is_no_success", TALK_NONE,
+     SERVICE("echo x") "run client full '-d'z 'dom0'z 'DEFAULT:QUBESRPC test.Echo+x dom0'z\n"
+                       "exit 125\nerr has 'No space'\n"},
+    {"dom0s_output_that_nobody_wants_is_no_failure", TALK_NONE,
+     SERVICE("sleep 0.2; echo x") LOCAL("") "out close\nexit 0\nerr all ''\n"},
     {"a_services_stderr_is_ours", TALK_NONE,
      SERVICE("echo oops >&2") LOCAL("") "exit 0\nerr all 'oops~'\n"},
     {"a_missing_service_of_dom0_is_127", TALK_NONE, LOCAL("") "exit 127\n"},

@@ -289,19 +289,20 @@ static char *word_of(struct play *p, size_t start)
     return at ? format_new("%.*s%s%s", (int)(at - text), text, p->s.root, at + 1) : strdup(text);
 }
 
-/* PROGRAM [sock] 'WORD' ... The words' bytes are in p->bytes, each with its NUL. */
+/* PROGRAM [sock|full] 'WORD' ... The words' bytes are in p->bytes, each with its NUL. */
 static void run_program(struct play *p, char *rest)
 {
     char *argv[MOST_WORDS] = {NULL};
     const char *dir = getenv("builddir");
     int in[2], out[2], err[2], n = 0, fds[3];
-    bool client = str_starts(rest, "client"), sock, no_words;
+    bool client = str_starts(rest, "client"), sock, full, no_words;
     _cleanup_(freep) char *path = NULL;
 
     rest += strcspn(rest, " ") + (strchr(rest, ' ') != NULL);
     sock = str_starts(rest, "sock ");
+    full = str_starts(rest, "full ");
     no_words = str_starts(rest, "nothing");
-    read_bytes(p, sock ? rest + 5 : no_words ? "" : rest);
+    read_bytes(p, sock || full ? rest + 5 : no_words ? "" : rest);
     path = client ? stage_path(&p->s, "/usr/lib/qubes/qrexec-client")
                   : format_new("%s/qrexec-daemon/qrexec-daemon", dir ? dir : ".");
     if (!no_words)
@@ -315,6 +316,10 @@ static void run_program(struct play *p, char *rest)
         assert_int_equal(pipe2(in, O_CLOEXEC), 0);
     assert_int_equal(pipe2(out, O_CLOEXEC), 0);
     assert_int_equal(pipe2(err, O_CLOEXEC), 0);
+    if (full) {
+        close(out[1]);
+        out[1] = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    }
     fds[0] = in[0];
     fds[1] = out[1];
     fds[2] = err[1];

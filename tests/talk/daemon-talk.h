@@ -30,8 +30,9 @@
  *   remove PATH          dir PATH                  later MS: where only time passing is the point
  *
  * run: PROGRAM is daemon or client; "$/" in a word, or "=$" at its end, is the root. Its streams
- * are in, out and err, or sock for the first two ("run PROGRAM sock ..."). Listeners that are there
- * already: control, the agent's, and policy. Paths are below the root.
+ * are in, out and err, or sock for the first two ("run PROGRAM sock ..."); "run PROGRAM full ..."
+ * has a full disk as stdout. Listeners that are there already: control, the agent's, and policy.
+ * Paths are below the root.
  */
 #ifndef QREXEC_TESTS_TALK_DAEMON_TALK_H
 #define QREXEC_TESTS_TALK_DAEMON_TALK_H

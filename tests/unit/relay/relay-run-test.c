@@ -165,6 +165,36 @@ static int call(const char *script, const char *input, size_t n, struct relay_pa
     return code;
 }
 
+/* A reader that left is no failure of the call; a full disk is. */
+static void output_that_cannot_be_kept_is_no_success(void **state)
+{
+    static const struct {
+        const char *script;
+        int code;
+        bool full;
+    } cases[] = {{"echo x", 255, true}, {"echo x; exit 7", 7, true}, {"echo x", 0, false}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct relay_params c = params(RELAY_CALLER), s = params(RELAY_SERVICE);
+        int p[2];
+        pid_t caller, service;
+
+        assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+        close(p[0]);
+        c.out_fd = cases[i].full ? open("/dev/full", O_WRONLY | O_CLOEXEC) : p[1];
+        c.err_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        caller = run_end(&c, NULL);
+        service = run_end(&s, cases[i].script);
+        assert_int_equal(wait_end(caller), cases[i].code);
+        wait_end(service);
+        close(c.err_fd);
+        if (cases[i].full)
+            close(c.out_fd);
+        close(p[1]);
+    }
+}
+
 static void output_stderr_and_exit_code_reach_the_caller(void **state)
 {
     (void)state;
@@ -710,6 +740,7 @@ static void what_a_peer_said_that_closed_before_our_hello_is_taken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(output_that_cannot_be_kept_is_no_success),
         TEST(output_stderr_and_exit_code_reach_the_caller),
         TEST(a_mebibyte_each_way_arrives_whole),
         TEST(a_service_that_ignores_its_input_does_not_lose_its_exit_code),
