@@ -66,10 +66,10 @@ struct clients {
 
 struct calls {
     struct call *first;
-    struct session_wait *waits;
-    struct session *sessions; /* sessions.c */
-    const char *fork_server;  /* a path, %s is the user; NULL: none */
-    struct rlimit files;      /* what programs get; the agent itself takes more */
+    struct session_wait *waits; /* session-wait.c */
+    struct session *sessions;   /* sessions.c */
+    const char *fork_server;    /* a path, %s is the user; NULL: none */
+    struct rlimit files;        /* what programs get; the agent itself takes more */
     bool told_meminfo;
 };
 
@@ -122,6 +122,15 @@ bool calls_keep(struct agent *a, const struct wire_peer *peer);
 int sessions_call(struct agent *a, const char *user, const struct wire_fork *f,
                   struct wire_text line, int *ret);
 void sessions_deinit(struct agent *a);
+
+/*
+ * session-wait.c: one qubes.WaitForSession a user, for all calls that wait for that session; source
+ * is the caller's domain. NULL: there is none to wait for, which was logged.
+ */
+struct session_wait *session_wait_for(struct agent *a, const char *user, const char *source);
+/* The one that this child was; NULL: none. */
+struct session_wait *session_wait_of(const struct agent *a, pid_t pid);
+void session_wait_free(struct agent *a, struct session_wait *w);
 
 /* A child of ours has ended. */
 void calls_reap(struct agent *a, pid_t pid);

@@ -60,13 +60,6 @@ struct call {
     struct buf out; /* for the fork server */
 };
 
-/* One qubes.WaitForSession, for all calls to one user that wait. */
-struct session_wait {
-    struct session_wait *next;
-    struct service_run run;
-    char user[SERVICE_USER_MAX];
-};
-
 static void call_free(struct call *c)
 {
     struct agent *a = c->agent;
@@ -418,67 +411,6 @@ static void on_again(struct timer *t)
     call_go(container_of(t, struct call, again));
 }
 
-static struct session_wait *wait_find(struct agent *a, const char *user)
-{
-    struct session_wait *w = a->calls.waits;
-
-    while (w && !str_equal(w->user, user))
-        w = w->next;
-    return w;
-}
-
-/* The service runs as this process, in this environment. */
-static int wait_start(const struct call *c, struct session_wait *w, char *reterr)
-{
-    const struct service_start how = {.new_session = true, .users = &service_users_own};
-    struct service s = SERVICE_NULL;
-    _cleanup_(freep) char *line =
-        format_new("QUBESRPC qubes.WaitForSession+ %s", c->service.words.source);
-    int r = line ? service_plan(SERVICE_PLACE_SESSION, line, &s, reterr) : -ENOMEM;
-
-    if (!r)
-        r = service_start(&s, &how, &w->run, reterr);
-    service_deinit(&s);
-    if (!r && w->run.pid) {
-        (void)write_full(w->run.out_fd, w->user, strlen(w->user));
-        (void)write_full(w->run.out_fd, "\n", 1);
-        close_fd(&w->run.out_fd);
-    }
-    return r;
-}
-
-static struct session_wait *wait_new(const struct call *c)
-{
-    struct session_wait *w = calloc(1, sizeof(*w));
-    char why[SERVICE_TEXT_MAX] = "no memory";
-
-    if (!w)
-        return NULL;
-    w->run = SERVICE_RUN_NULL;
-    (void)format(w->user, sizeof(w->user), "%s", c->service.user);
-    if (wait_start(c, w, why) || !w->run.pid) {
-        log_warning("cannot wait for the session of user %s, going on without: %s", c->service.user,
-                    why);
-        service_run_deinit(&w->run);
-        free(w);
-        return NULL;
-    }
-    w->next = c->agent->calls.waits;
-    c->agent->calls.waits = w;
-    return w;
-}
-
-static void wait_free(struct agent *a, struct session_wait *w)
-{
-    struct session_wait **p = &a->calls.waits;
-
-    while (*p != w)
-        p = &(*p)->next;
-    *p = w->next;
-    service_run_deinit(&w->run);
-    free(w);
-}
-
 static void wait_end(struct agent *a, struct session_wait *w)
 {
     for (struct call *c = a->calls.first, *next; c; c = next) {
@@ -486,7 +418,7 @@ static void wait_end(struct agent *a, struct session_wait *w)
         if (c->wait == w)
             call_go(c);
     }
-    wait_free(a, w);
+    session_wait_free(a, w);
 }
 
 /* The memory balloon's reporter waits until the VM is in use. */
@@ -550,9 +482,7 @@ void calls_start(struct agent *a, uint32_t type, const struct wire_exec *exec)
         log_error("call on port %u of domain %u: %s", c->port, c->domain, why);
         c->failed = r > 0 ? r : SERVICE_E_TROUBLE;
     } else if (c->service.settings.wait_for_session && !c->service.words.nogui) {
-        c->wait = wait_find(a, c->service.user);
-        if (!c->wait)
-            c->wait = wait_new(c);
+        c->wait = session_wait_for(a, c->service.user, c->service.words.source);
     }
     if (!c->wait)
         call_go(c);
@@ -631,11 +561,11 @@ static void child_gone(struct call *c)
 
 void calls_reap(struct agent *a, pid_t pid)
 {
-    for (struct session_wait *w = a->calls.waits; w; w = w->next) {
-        if (w->run.pid == pid) {
-            wait_end(a, w);
-            return;
-        }
+    struct session_wait *w = session_wait_of(a, pid);
+
+    if (w) {
+        wait_end(a, w);
+        return;
     }
     for (struct call *c = a->calls.first; c; c = c->next) {
         if (c->child == pid) {
@@ -650,6 +580,6 @@ void calls_deinit(struct agent *a)
     while (a->calls.first)
         call_free(a->calls.first);
     while (a->calls.waits)
-        wait_free(a, a->calls.waits);
+        session_wait_free(a, a->calls.waits);
     sessions_deinit(a);
 }

@@ -7,7 +7,8 @@ AGENT_PARTS = \
 	%D%/calls.c \
 	%D%/carry.c %D%/carry.h \
 	%D%/clients.c \
-	%D%/control.c
+	%D%/control.c \
+	%D%/session-wait.c
 AGENT_SESSIONS = %D%/session-call.c %D%/session-call.h %D%/sessions.c
 %C%_qrexec_agent_SOURCES = %D%/agent-main.c $(AGENT_PARTS) $(AGENT_SESSIONS)
 %C%_qrexec_agent_LDADD = libqrexec/libservice-users.la libqrexec/librelay.la libqrexec/libloop.la

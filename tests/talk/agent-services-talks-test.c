@@ -173,6 +173,15 @@ static const struct talk settings[] = {
      "script services/qubes.WaitForSession 'cat >^D/waited; echo $QREXEC_REMOTE_DOMAIN "
      ">>^D/waited; exit 9'\n" CALL("QUBESRPC test.Ok+ email") RUNS
      "holds waited '^U~email~'\nremove waited\n"},
+    {"a_session_that_has_much_to_say_is_waited_for",
+     "file config/test.Ok 'wait-for-session = true~'\n" OK
+     "script services/qubes.WaitForSession 'head -c 300000 /dev/zero; head -c 300000 /dev/zero "
+     ">&2; touch ^D/waited'\n" CALL("QUBESRPC test.Ok+ email") RUNS "holds waited ''\n"
+                                                                    "remove waited\n"},
+    {"what_waits_is_an_executable",
+     "file config/test.Ok 'wait-for-session = 1~'\n" OK
+     "s listens services/qubes.WaitForSession\n" CALL("QUBESRPC test.Ok+ email") RUNS
+     "log is no executable\nc takes s\nc < 'qubes.WaitForSession+ email'z\nc end\n"},
     {"no_service_that_waits_is_no_reason_to_fail",
      "file config/test.Ok 'wait-for-session = 1~'\n" OK CALL("QUBESRPC test.Ok+ email") RUNS
      "log cannot wait for the session\n"},
