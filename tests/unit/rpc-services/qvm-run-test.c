@@ -2,86 +2,32 @@
  * qvm-run of a domain: what each of its options makes it ask for, and what it ends with. A script
  * stands where qrexec-client-vm would: it prints its words and its input.
  */
-#include "tests/unit/test.h"
+#include "tests/unit/tool.h"
 
-#include "libqrexec/base/spawn.h"
-
-#define MOST_WORDS 10
-#define OWN_INPUT  "own input\n"
 #define RUNS(line) "exec bash -c '" line "' || exit 127\n" OWN_INPUT
 
-struct result {
-    int code;
-    char out[512], err[1024];
-};
-
-static char *dir;
-
-static void read_file(const char *name, char *ret, size_t size)
-{
-    _cleanup_(freep) char *path = format_new("%s/%s", dir, name);
-    _cleanup_(freep) char *text = NULL;
-    size_t n;
-
-    assert_int_equal(file_read(path, size - 1, &text, &n), 0);
-    memcpy(ret, text, n + 1);
-}
-
-static int open_file(const char *name, int flags)
-{
-    _cleanup_(freep) char *path = format_new("%s/%s", dir, name);
-    int fd = open(path, flags | O_CLOEXEC, 0600);
-
-    assert_true(fd >= 0);
-    return fd;
-}
-
 /* With these words; the other domain's end gives that code. */
-static struct result qvm_run(const char *const *words, const char *code)
+static struct tool_result qvm_run(const char *const *words, const char *code)
 {
-    const char *build = getenv("builddir");
-    _cleanup_(freep) char *path =
-        format_new("%s/rpc-services/commands/qvm-run-vm", build ? build : ".");
-    char *argv[MOST_WORDS + 2] = {(char *)"qvm-run"};
-    int fds[] = {open_file("in", O_RDONLY), open_file("out", O_WRONLY | O_CREAT | O_TRUNC),
-                 open_file("err", O_WRONLY | O_CREAT | O_TRUNC)};
-    struct result r;
-    pid_t pid;
-
-    for (size_t i = 0; i < MOST_WORDS && words[i]; i++)
-        argv[i + 1] = (char *)words[i];
     setenv("CODE", code, 1);
-    assert_int_equal(
-        spawn_process(&(struct spawn){.path = path, .argv = argv, .fds = fds, .n_fds = 3}, &pid,
-                      NULL),
-        0);
-    r.code = spawn_wait(pid);
-    for (size_t i = 0; i < 3; i++)
-        close(fds[i]);
-    read_file("out", r.out, sizeof(r.out));
-    read_file("err", r.err, sizeof(r.err));
-    return r;
+    return tool_finish(tool_spawn("rpc-services/commands/qvm-run-vm", "qvm-run", words, NULL));
 }
 
 static int setup(void **state)
 {
-    static const char script[] = "#!/bin/sh\necho \"$*\"\ncat\nexit $CODE\n";
-    _cleanup_(freep) char *program = NULL, *in = NULL, *path = NULL;
+    _cleanup_(freep) char *path = NULL;
 
     (void)state;
-    dir = test_mkdir();
-    program = format_new("%s/qrexec-client-vm", dir);
-    in = format_new("%s/in", dir);
-    path = format_new("%s:/usr/bin:/bin", dir);
-    assert_int_equal(file_replace(program, script, strlen(script), 0755), 0);
-    assert_int_equal(file_replace(in, OWN_INPUT, strlen(OWN_INPUT), 0644), 0);
+    tool_begin();
+    tool_write("qrexec-client-vm", "#!/bin/sh\necho \"$*\"\ncat\nexit $CODE\n", 0755);
+    path = format_new("%s:/usr/bin:/bin", tool_dir);
     return setenv("PATH", path, 1);
 }
 
 static int teardown(void **state)
 {
     (void)state;
-    test_rmdir(dir);
+    test_rmdir(tool_dir);
     return 0;
 }
 
@@ -113,7 +59,7 @@ static void options_and_what_is_asked_for(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        struct result r = qvm_run(rows[i].words, "0");
+        struct tool_result r = qvm_run(rows[i].words, "0");
 
         if (r.code || *r.err || !str_equal(r.out, rows[i].out))
             fail_msg("row %zu: code %d, out [%s], err [%s]", i, r.code, r.out, r.err);
@@ -146,7 +92,7 @@ static void nothing_that_ran_is_no_success(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        struct result r = qvm_run(rows[i], "0");
+        struct tool_result r = qvm_run(rows[i], "0");
 
         if (r.code != 1 || *r.out || !strstr(r.err, "usage: qvm-run"))
             fail_msg("row %zu: code %d, out [%s], err [%s]", i, r.code, r.out, r.err);
