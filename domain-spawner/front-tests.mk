@@ -1,6 +1,7 @@
 # Tests of the front: its parts, and the program with a scripted helper.
 SPAWNER_UNIT_TESTS = tests/unit/domain-spawner/journal-test tests/unit/domain-spawner/methods-test \
-	tests/unit/domain-spawner/property-test tests/unit/domain-spawner/registry-test
+	tests/unit/domain-spawner/property-test tests/unit/domain-spawner/qvm-run-test \
+	tests/unit/domain-spawner/registry-test
 check_PROGRAMS += $(SPAWNER_UNIT_TESTS)
 TESTS += $(SPAWNER_UNIT_TESTS)
 SPAWNER_TEST_LIBS = domain-spawner/libspawner.la domain-spawner/libhelperproto.la libqrexec/libloop.la $(CMOCKA_LIBS)
@@ -10,6 +11,8 @@ tests_unit_domain_spawner_methods_test_SOURCES = tests/unit/domain-spawner/metho
 tests_unit_domain_spawner_methods_test_LDADD = $(SPAWNER_TEST_LIBS)
 tests_unit_domain_spawner_property_test_SOURCES = tests/unit/domain-spawner/property-test.c tests/unit/test.h
 tests_unit_domain_spawner_property_test_LDADD = $(SPAWNER_TEST_LIBS)
+tests_unit_domain_spawner_qvm_run_test_SOURCES = tests/unit/domain-spawner/qvm-run-test.c tests/unit/tool.h tests/unit/test.h
+tests_unit_domain_spawner_qvm_run_test_LDADD = libqrexec/libbase.la $(CMOCKA_LIBS)
 tests_unit_domain_spawner_registry_test_SOURCES = tests/unit/domain-spawner/registry-test.c tests/unit/test.h
 tests_unit_domain_spawner_registry_test_LDADD = $(SPAWNER_TEST_LIBS)
 

@@ -19,11 +19,11 @@
 
 struct options {
     struct selection select;
-    const char *user, *localcmd, *template;
+    const char *user, *localcmd, *template, *taken;
     bool dispvm, pass_io, service, no_shell, no_start;
     int gui;     /* -1: by default */
     int filter;  /* -1: by default */
-    char **argv; /* "--dispvm TEMPLATE" takes its value from here */
+    char **argv; /* "--dispvm TEMPLATE" takes its value from here: taken */
 };
 
 enum {
@@ -83,12 +83,15 @@ static bool on_option(void *user, int c, const char *value)
         o->dispvm = true;
         o->template = value;
         if (!value && o->argv[optind] && o->argv[optind][0] != '-')
-            o->template = o->argv[optind++];
+            o->template = o->taken = o->argv[optind++];
         break;
     case OPT_ALL: o->select.all = true; break;
     case OPT_EXCLUDE:
-        if (o->select.n_exclude < ARRAY_SIZE(o->select.exclude))
-            o->select.exclude[o->select.n_exclude++] = value;
+        if (o->select.n_exclude == ARRAY_SIZE(o->select.exclude)) {
+            tool_error("--exclude may be given %zu times", o->select.n_exclude);
+            return false;
+        }
+        o->select.exclude[o->select.n_exclude++] = value;
         break;
     case OPT_SERVICE: o->service = true; break;
     case OPT_LOCALCMD: o->localcmd = value; break;
@@ -111,9 +114,15 @@ static const struct tool tool = {
             "  --service              COMMAND is SERVICE[+ARGUMENT]\n"
             "  -u, --user USER        else the domain's default user\n"
             "  -n, --no-autostart     do not start or unpause the domain\n"
+            "  -a, --autostart        do; the default\n"
             "  --no-shell             COMMAND and ARGs are run without a shell\n"
             "  --dispvm[=TEMPLATE]    in a new disposable\n"
-            "  --filter-escape-chars  replace unsafe bytes; the default on a terminal\n",
+            "  --all, --exclude VM    in every running domain but these\n"
+            "  --gui, --no-gui        wait for the session, or not; by default where there is one\n"
+            "  --filter-escape-chars, --no-filter-escape-chars\n"
+            "                         replace unsafe bytes; the default on a terminal\n"
+            "  --colour-output N, --colour-stderr N, --no-colour-output, --no-colour-stderr\n"
+            "                         no effect here\n",
     .shorts = "+" TOOL_SHORTS "pu:na",
     .longs = longs,
     .option = on_option,
@@ -149,8 +158,28 @@ static bool has_feature(const char *domain, const char *feature)
            r.len > 0;
 }
 
+static bool has_guivm(const char *domain)
+{
+    _cleanup_(admin_reply_deinit) struct admin_reply r = ADMIN_REPLY_NULL;
+    struct property_value v;
+
+    return admin_call("admin.vm.property.Get", "guivm", domain, NULL, &r) == 0 &&
+           property_parse(r.content, &v) == 0 && *v.value;
+}
+
+/* Whether its windows are to be seen, and so a session is to be waited for. */
+static bool wants_gui(const struct options *o, const char *domain)
+{
+    const char *display = getenv("DISPLAY");
+
+    if (o->gui >= 0)
+        return o->gui;
+    return display && *display && has_guivm(domain) && has_feature(domain, "gui");
+}
+
 /* The service with its argument, and what goes to its stdin first (NULL: nothing). */
 struct job {
+    const char *user;
     char *service, *input;
 };
 
@@ -174,14 +203,18 @@ static int job_vector(const char *name, char **words, int n, struct job *ret)
 static int job_make(const struct options *o, const char *domain, char **words, int n,
                     struct job *ret)
 {
-    bool gui = o->dispvm && o->gui > 0;
-    bool root = o->user && str_equal(o->user, "root") &&
-                has_feature(domain, "supported-rpc.qubes.VMRootExec");
+    bool gui, root;
 
+    ret->user = o->user ? o->user : "DEFAULT";
     if (o->service) {
         ret->service = strdup(words[0]);
         return ret->service ? 0 : tool_error("out of memory");
     }
+    root = o->user && str_equal(o->user, "root") &&
+           has_feature(domain, "supported-rpc.qubes.VMRootExec");
+    if (root)
+        ret->user = "DEFAULT"; /* the service becomes root by itself */
+    gui = o->dispvm && !root && wants_gui(o, domain);
     if ((n > 1 || o->no_shell) && has_feature(domain, "vmexec"))
         return job_vector(root  ? "qubes.VMRootExec"
                           : gui ? "qubes.VMExecGUI"
@@ -232,7 +265,7 @@ static int start_client(const struct options *o, const char *domain, const struc
     size_t n = 0;
 
     r = path_program(path, PATH_LIB, "qrexec-client");
-    command = format_new("%s:QUBESRPC %s%s dom0", o->user ? o->user : "DEFAULT", j->service,
+    command = format_new("%s:QUBESRPC %s%s dom0", j->user, j->service,
                          strchr(j->service, '+') ? "" : "+");
     prefix = j->input ? format_new("--prefix-data=%s", j->input) : NULL;
     if (r || !command || (j->input && !prefix))
@@ -266,6 +299,25 @@ static int start_client(const struct options *o, const char *domain, const struc
         ret, NULL);
 }
 
+/* Its failure is not ours: what needs the session will say so. */
+static void wait_for_session(const struct options *o, const char *domain)
+{
+    static const struct options silent = {.filter = 0};
+    _cleanup_(admin_reply_deinit) struct admin_reply r = ADMIN_REPLY_NULL;
+    struct property_value v;
+    struct job j = {.user = "DEFAULT", .service = (char *)"qubes.WaitForSession"};
+    _cleanup_(freep) char *line = NULL;
+    const char *user = o->user;
+    pid_t pid;
+
+    if (!user && admin_call("admin.vm.property.Get", "default_user", domain, NULL, &r) == 0 &&
+        property_parse(r.content, &v) == 0)
+        user = v.value;
+    j.input = line = format_new("%s\n", user ? user : "user");
+    if (line && start_client(&silent, domain, &j, &pid) == 0)
+        (void)spawn_wait(pid);
+}
+
 static int run_in(const struct options *o, const char *domain, char **words, int n)
 {
     _cleanup_(job_deinit) struct job j = {0};
@@ -276,6 +328,8 @@ static int run_in(const struct options *o, const char *domain, char **words, int
         return 255;
     if (!tool_quiet && !o->pass_io)
         fprintf(stderr, "Running '%s' on %s\n", words[0], domain);
+    if (!o->dispvm && wants_gui(o, domain))
+        wait_for_session(o, domain);
     r = start_client(o, domain, &j, &pid);
     if (r) {
         tool_error("cannot start qrexec-client: %s", strerror(-r));
@@ -303,15 +357,18 @@ static int run_disposable(const struct options *o, char **words, int n)
 static int run_all(const struct options *o, const struct domain_list *l, char **words, int n)
 {
     _cleanup_(freep) pid_t *pids = calloc(l->n + 1, sizeof(*pids));
-    int worst = 0, r;
+    int worst = 0, ran = 0, r;
 
-    if (!pids)
-        return tool_error("out of memory");
+    if (!pids) {
+        tool_error("out of memory");
+        return 255;
+    }
     for (size_t i = 0; i < l->n; i++) {
         const struct domain_line *d = &l->items[i];
 
         if (o->select.all && (!str_equal(d->state, "Running") || has_feature(d->name, "internal")))
             continue;
+        ran++;
         pids[i] = l->n == 1 ? -1 : fork();
         if (pids[i] > 0)
             continue;
@@ -326,29 +383,64 @@ static int run_all(const struct options *o, const struct domain_list *l, char **
         r = pids[i] > 0 ? spawn_wait(pids[i]) : 0;
         worst = r > worst ? r : worst;
     }
-    return worst;
+    return ran ? worst : tool_error("nothing was run: no such domain is running");
+}
+
+/* Options may stand behind VM, too: no command begins with a dash, unless "--" is before it. */
+static int read_vm(struct options *o, int argc, char **argv, char ***ret_vm)
+{
+    bool over = optind > 1 && str_equal(argv[optind - 1], "--");
+
+    *ret_vm = argv + optind;
+    if (o->select.all || o->dispvm || optind >= argc)
+        return -1;
+    optind++;
+    if (over)
+        return -1;
+    return tool_options(&tool, argc, argv, o);
+}
+
+static int check(const struct options *o, int vms, int n)
+{
+    if (o->localcmd && !o->pass_io)
+        return tool_usage(&tool, "--localcmd needs --pass-io");
+    if (o->select.all && o->pass_io && !o->localcmd)
+        return tool_usage(&tool, "--all with --pass-io needs --localcmd");
+    if (vms + o->select.all + o->dispvm > 1)
+        return tool_usage(&tool, "name a domain, or --all, or --dispvm");
+    if (o->dispvm && o->select.n_exclude)
+        return tool_usage(&tool, "--exclude goes with --all");
+    if (!vms && !o->select.all && !o->dispvm)
+        return tool_usage(&tool, "which domain?");
+    if (n < 1 && o->taken)
+        return tool_usage(&tool, "which command? '%s' was taken for the template: --dispvm -- %s",
+                          o->taken, o->taken);
+    if (n < 1)
+        return tool_usage(&tool, "which command?");
+    if (o->service && n > 1)
+        return tool_usage(&tool, "--service takes one word, SERVICE[+ARGUMENT]");
+    return -1;
 }
 
 int main(int argc, char **argv)
 {
     _cleanup_(domain_list_deinit) struct domain_list l = DOMAIN_LIST_NULL;
     struct options o = {.gui = -1, .filter = -1, .argv = argv};
-    int r = tool_start(&tool, argc, argv, &o), n = argc - optind, vm;
-    char **word = argv + optind;
+    int vms, r = tool_start(&tool, argc, argv, &o);
+    char **vm = NULL;
 
+    if (r < 0)
+        r = read_vm(&o, argc, argv, &vm);
     if (r >= 0)
         return r;
-    if (o.localcmd && !o.pass_io)
-        return tool_usage(&tool, "--localcmd needs --pass-io");
-    if (o.select.all && o.pass_io && !o.localcmd)
-        return tool_usage(&tool, "--all with --pass-io needs --localcmd");
-    vm = !o.select.all && !o.dispvm;
-    if (n < 1 + vm)
-        return tool_usage(&tool, n < vm ? "which domain?" : "which command?");
-    if (o.service && n > 1 + vm)
-        return tool_usage(&tool, "--service takes one word, SERVICE[+ARGUMENT]");
+    vms = (int)(argv + optind - vm) > 0;
+    r = check(&o, vms, argc - optind);
+    if (r >= 0)
+        return r;
     if (o.dispvm)
-        return run_disposable(&o, word + vm, n - vm);
-    r = tool_select(&tool, &o.select, word, vm, &l);
-    return r >= 0 ? r : run_all(&o, &l, word + vm, n - vm);
+        return run_disposable(&o, argv + optind, argc - optind);
+    r = tool_select(&tool, &o.select, vm, vms, &l);
+    if (r >= 0)
+        return r == 2 ? r : 255;
+    return run_all(&o, &l, argv + optind, argc - optind);
 }

@@ -59,9 +59,39 @@ static int show_help(const struct tool *t)
     return fflush(stdout) ? 1 : 0;
 }
 
+/* A short one may stand in the midst of its word, where optind is not behind that word yet. */
+static int bad_option(const struct tool *t, const char *word)
+{
+    static const char text[] = "unknown option, or one without its value";
+
+    if (optopt > 0 && optopt < 256 && !str_starts(word, "--"))
+        return tool_usage(t, "%s: -%c", text, optopt);
+    return tool_usage(t, "%s: %s", text, word);
+}
+
+int tool_options(const struct tool *t, int argc, char **argv, void *user)
+{
+    int c;
+
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, t->shorts, t->longs, NULL)) != -1) {
+        if (c == 'h')
+            return show_help(t);
+        if (c == TOOL_VERSION)
+            return printf("%s (qrexec) %s\n", t->name, PACKAGE_VERSION) < 0;
+        if (c == '?' || c == ':')
+            return bad_option(t, argv[optind - 1]);
+        if (c == 'q')
+            tool_quiet++;
+        else if (c != 'v' && c != TOOL_FORCE_ROOT && !t->option(user, c, optarg))
+            return 2;
+    }
+    return -1;
+}
+
 int tool_start(const struct tool *t, int argc, char **argv, void *user)
 {
-    int c, r;
+    int r;
 
     tool_name = t->name;
     signal(SIGPIPE, SIG_IGN);
@@ -72,20 +102,7 @@ int tool_start(const struct tool *t, int argc, char **argv, void *user)
         return tool_error("cannot start: %s (QREXEC_ROOT must be an absolute path)", strerror(-r));
     if (argc < 1)
         return tool_usage(t, "started without a name");
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, t->shorts, t->longs, NULL)) != -1) {
-        if (c == 'h')
-            return show_help(t);
-        if (c == TOOL_VERSION)
-            return printf("%s (qrexec) %s\n", t->name, PACKAGE_VERSION) < 0;
-        if (c == '?' || c == ':')
-            return tool_usage(t, "unknown option, or one without its value: %s", argv[optind - 1]);
-        if (c == 'q')
-            tool_quiet++;
-        else if (c != 'v' && c != TOOL_FORCE_ROOT && !t->option(user, c, optarg))
-            return 2;
-    }
-    return -1;
+    return tool_options(t, argc, argv, user);
 }
 
 void domain_list_deinit(struct domain_list *l)

@@ -36,6 +36,8 @@ extern int tool_quiet;
  * else the exit code to end with.
  */
 int tool_start(const struct tool *t, int argc, char **argv, void *user);
+/* Reads on at optind, as tool_start() did: for options that stand behind a word. */
+int tool_options(const struct tool *t, int argc, char **argv, void *user);
 /* Usage line and "PROG: error: TEXT"; returns 2. */
 int tool_usage(const struct tool *t, const char *fmt, ...) _printf_(2, 3);
 /* "PROG: error: TEXT"; returns 1. */

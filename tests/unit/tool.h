@@ -12,7 +12,7 @@
 
 struct tool_result {
     int code;
-    char out[512], err[4096];
+    char out[2048], err[2048];
 };
 
 /* The stand-ins, and the files in, out, err. */
