@@ -5,7 +5,7 @@
  *   sandbox   bubblewrap makes the walls, tells its pid     → the init says that all stands
  *   network   slirp4netns, if there is a netvm              → it says the network is up
  *   agent     the init goes on, the domain's daemon starts  → the daemon says READY=1
- *   running
+ *   running                                               (late, but not if it is a disposable)
  *   ending    all processes are told to go, then killed     → the last one is reaped
  *   removing  a disposable's home is removed by a child     → it ends
  *
@@ -169,7 +169,7 @@ static void on_notify(struct watch *w)
     if (!guest_daemon_is_ready(w->fd))
         return;
     d->daemon_wait = 0;
-    if (d->state != LOCAL_AGENT)
+    if (d->ran || (d->state != LOCAL_AGENT && d->state != LOCAL_RUNNING))
         return;
     d->state = LOCAL_RUNNING;
     d->deadline = 0;
@@ -468,6 +468,23 @@ static int local_stats(struct backend_domain *bd, struct domain_stats *ret)
     return 0;
 }
 
+/* A disposable's call is refused, so it is of no use; others may only be slow. */
+static void on_silence(struct local_domain *d)
+{
+    const struct backend_events *ev = d->backend->events;
+    char text[DOMAIN_TEXT_SIZE];
+
+    snprintf(text, sizeof(text), "no agent answered within %u seconds%s%.256s",
+             d->spec.start_seconds, *d->last_line ? ": " : "", d->last_line);
+    if (d->state != LOCAL_AGENT || d->spec.disposable) {
+        fail(d, "%s", text);
+        return;
+    }
+    d->state = LOCAL_RUNNING;
+    if (ev)
+        ev->late(ev->user, &d->spec, text);
+}
+
 static void check_deadline(struct local_domain *d)
 {
     int r;
@@ -484,8 +501,7 @@ static void check_deadline(struct local_domain *d)
         if (r)
             d->deadline = clock_ms() + DAEMON_WAIT_MAX;
     } else if (d->state < LOCAL_RUNNING) {
-        fail(d, "no agent answered within %u seconds%s%s", d->spec.start_seconds,
-             *d->last_line ? ": " : "", d->last_line);
+        on_silence(d);
     }
 }
 

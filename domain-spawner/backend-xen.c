@@ -102,7 +102,7 @@ static int adopt_found(struct backend *b, const struct domain_spec *spec, const 
 
     if (!d)
         return -ENOMEM;
-    d->adopted = !spec->starting;
+    d->patient = !spec->starting;
     d->domid = info->domid;
     *ret = d;
     if (spec->disposable || !info->cpu_time) {
@@ -171,7 +171,7 @@ static int xen_create(struct backend *b, const struct domain_spec *spec,
 /* It runs, and may be told to do otherwise. */
 static bool can_be_told(const struct backend_domain *d)
 {
-    return d->state == XEN_RUNNING || (d->state == XEN_AGENT && d->adopted);
+    return d->state == XEN_RUNNING || (d->state == XEN_AGENT && d->patient);
 }
 
 static int xen_shutdown(struct backend_domain *d)

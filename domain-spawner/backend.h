@@ -56,9 +56,14 @@ enum domain_end { DOMAIN_SHUTDOWN, DOMAIN_CRASH, DOMAIN_DESTROY };
 struct backend_events {
     /* The agent has answered and the daemon serves. */
     void (*running)(void *user, const struct domain_spec *spec, uint32_t domid);
+    /*
+     * It is no disposable, its agent has not answered in start_seconds, and it is not ended for
+     * that. Later comes running, or gone. reason: one line for the user.
+     */
+    void (*late)(void *user, const struct domain_spec *spec, const char *reason);
     /* It never ran. reason: one line for the user. */
     void (*start_failed)(void *user, const struct domain_spec *spec, const char *reason);
-    /* It ran, or was destroyed before it did. */
+    /* It ran, or was late, or was destroyed before it did. */
     void (*gone)(void *user, const struct domain_spec *spec, enum domain_end end);
     void *user;
 };
@@ -85,8 +90,8 @@ struct backend_ops {
 
     /*
      * Mandatory. Never blocks. Copies spec. Ends in events->running, then ->gone, or in
-     * ->start_failed. *ret_domid: its number, which no other domain of this backend's life had, or
-     * 0 where it is known only later: events->running tells it.
+     * ->start_failed; ->late may come before running. *ret_domid: its number, which no other domain
+     * of this backend's life had, or 0 where it is known only later: events->running tells it.
      */
     int (*create)(struct backend *b, const struct domain_spec *spec, struct backend_domain **ret,
                   uint32_t *ret_domid);

@@ -51,6 +51,8 @@ static void on_message(struct spawner *s, const struct helper_message *m)
         log_debug("the helper speaks of %s, which does not run here", m->uuid);
     } else if (m->type == HELPER_RUNNING) {
         life_running(s, d, m->domid);
+    } else if (m->type == HELPER_LATE) {
+        life_late(s, d, m->text);
     } else if (m->type == HELPER_START_FAILED) {
         life_down(s, d, STATE_HALTED, m->text);
     } else if (m->type == HELPER_GONE) {

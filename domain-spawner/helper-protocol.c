@@ -159,7 +159,7 @@ static const struct field running_fields[] = {
     MESSAGE_UUID,
     {"domid", FIELD_U32, MESSAGE(domid), .least = 1, .most = DOMAIN_NUMBER_MAX},
 };
-static const struct field start_failed_fields[] = {MESSAGE_UUID, TEXT_FIELD("reason")};
+static const struct field reason_fields[] = {MESSAGE_UUID, TEXT_FIELD("reason")};
 static const struct field found_fields[] = {MESSAGE_UUID};
 static const struct field gone_fields[] = {MESSAGE_UUID};
 
@@ -185,10 +185,10 @@ static const struct kind messages[] = {
     [HELPER_HELLO] = {"hello", hello_fields, ARRAY_SIZE(hello_fields), false},
     [HELPER_ANSWER] = {"answer", answer_fields, ARRAY_SIZE(answer_fields), true},
     [HELPER_RUNNING] = {"running", running_fields, ARRAY_SIZE(running_fields), false},
-    [HELPER_START_FAILED] = {"start-failed", start_failed_fields, ARRAY_SIZE(start_failed_fields),
-                             false},
+    [HELPER_START_FAILED] = {"start-failed", reason_fields, ARRAY_SIZE(reason_fields), false},
     [HELPER_GONE] = {"gone", gone_fields, ARRAY_SIZE(gone_fields), false},
     [HELPER_FOUND] = {"found", found_fields, ARRAY_SIZE(found_fields), false},
+    [HELPER_LATE] = {"late", reason_fields, ARRAY_SIZE(reason_fields), false},
 };
 
 static const char *const ends[] = {

@@ -15,6 +15,8 @@
  *   helper: {"message":"answer","id":3}
  *   helper: {"message":"gone","uuid":U,"reason":"shutdown"}
  *
+ *   helper: {"message":"late","uuid":U,"reason":"…"}      no agent in start_seconds; it lives on
+ *
  * A refused request: its answer has "error", one line. A domain whose create was answered without
  * an error ends in exactly one of "start-failed" (with "reason", one line) and "gone" (reason
  * shutdown, crash or destroy); when that arrives nothing of it is left. The front's death (end of
@@ -69,6 +71,7 @@ enum helper_message_type {
     HELPER_START_FAILED, /* uuid; text: the reason */
     HELPER_GONE,         /* uuid, end */
     HELPER_FOUND,        /* uuid */
+    HELPER_LATE,         /* uuid; text: the reason */
 };
 
 struct helper_message {

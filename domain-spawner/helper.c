@@ -251,6 +251,16 @@ static void on_running(void *user, const struct domain_spec *spec, uint32_t domi
     tell(user, &m);
 }
 
+static void on_late(void *user, const struct domain_spec *spec, const char *reason)
+{
+    struct helper_message m = {.type = HELPER_LATE};
+
+    log_warning("%s: %s; it is left running", spec->name, reason);
+    memcpy(m.uuid, spec->uuid, sizeof(m.uuid));
+    (void)format(m.text, sizeof(m.text), "%s", reason);
+    tell(user, &m);
+}
+
 static void on_start_failed(void *user, const struct domain_spec *spec, const char *reason)
 {
     struct helper_message m = {.type = HELPER_START_FAILED};
@@ -292,7 +302,7 @@ int helper_new(int socket, const struct backend_ops *ops, struct helper **ret, c
     h->socket = socket;
     h->last = &h->first;
     h->ops = ops;
-    h->events = (struct backend_events){on_running, on_start_failed, on_gone, h};
+    h->events = (struct backend_events){on_running, on_late, on_start_failed, on_gone, h};
     r = ops->open(&h->events, &h->backend, ret_why);
     if (r) {
         close_fd(&h->socket);

@@ -4,6 +4,8 @@
  *   Halted -start-> Transient -running-> Running <-pause-> Paused
  *   any of these -shutdown-> Halting, -kill-> Dying; -gone-> Halted
  *
+ * One whose agent is late stays Transient: who waits for it is refused, and it lives on.
+ *
  * A domain that is up has a create at the helper (create_id), or waits for its netvm, which starts
  * first. The helper ends each create in "start-failed" or "gone"; then an ephemeral disposable's
  * record is removed. Names, not pointers, are kept by those who wait.
@@ -174,6 +176,19 @@ void life_running(struct spawner *s, struct domain *d, uint32_t domid)
     spawner_event(s, d->name, "domain-start", guid);
     server_domain_reached(s, d->name, WAIT_RUNNING, NULL);
     netvm_reached(s, d->name, true);
+}
+
+void life_late(struct spawner *s, struct domain *d, const char *why)
+{
+    char text[2 * DOMAIN_TEXT_SIZE];
+
+    if (d->state != STATE_TRANSIENT)
+        return; /* it is to end anyway */
+    log_warning("%s: %s; it is left running", d->name, why);
+    snprintf(text, sizeof(text), "%s; it is left running until then (or until qvm-kill %s)", why,
+             d->name);
+    server_domain_reached(s, d->name, WAIT_RUNNING, text);
+    netvm_reached(s, d->name, false);
 }
 
 static void tell_down(struct spawner *s, const struct domain *d, const char *why)

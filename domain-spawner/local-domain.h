@@ -30,7 +30,7 @@ struct local_domain {
     uid_t uid; /* on the host */
     enum local_state state;
     enum domain_end end;
-    bool ran;
+    bool ran;                         /* its agent has answered; running without: it is late */
     char reason[DOMAIN_TEXT_SIZE];    /* why it never ran; "": it ran, or was destroyed */
     char last_line[DOMAIN_TEXT_SIZE]; /* of its log */
     size_t last_len;

@@ -289,6 +289,13 @@ static void answer_waiting(struct request *rq, const struct domain *d, enum wait
     put_answer(rq, buf_len(&content) ? (const void *)buf_data(&content) : "", buf_len(&content));
 }
 
+static const char *what_failed(const struct domain *d, enum waiting what)
+{
+    if (what != WAIT_RUNNING)
+        return "could not do that";
+    return d && d->state == STATE_TRANSIENT ? "cannot be called yet" : "did not start";
+}
+
 void server_domain_reached(struct spawner *s, const char *name, enum waiting what,
                            const char *failed)
 {
@@ -300,8 +307,7 @@ void server_domain_reached(struct spawner *s, const char *name, enum waiting wha
             continue;
         rq->waiting = WAIT_NOTHING;
         if (failed) {
-            refuse(&refusal, "QubesVMError", "%s %s: %s", name,
-                   what == WAIT_RUNNING ? "did not start" : "could not do that", failed);
+            refuse(&refusal, "QubesVMError", "%s %s: %s", name, what_failed(d, what), failed);
             put_refusal(rq, &refusal);
             d = domains_find(&s->domains, name); /* a lease's disposable goes with it */
         } else {

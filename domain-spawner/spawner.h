@@ -148,6 +148,7 @@ int life_pause(struct spawner *s, struct domain *d, bool pause, struct refusal *
 int life_ask_figures(struct spawner *s, struct domain *d);
 /* From the helper. An ephemeral one is freed by life_down(). why NULL: it had run. */
 void life_running(struct spawner *s, struct domain *d, uint32_t domid);
+void life_late(struct spawner *s, struct domain *d, const char *why);
 void life_down(struct spawner *s, struct domain *d, enum domain_state state, const char *why);
 void life_answer(struct spawner *s, const struct helper_message *m);
 /* What the helper must know of the domain. */

@@ -30,7 +30,7 @@ static void on_daemon_end(struct process *p, int status)
     int code = spawn_exit_code(status);
 
     xen_daemon_forget(d);
-    if (d->state == XEN_AGENT && !d->adopted) {
+    if (d->state == XEN_AGENT && !d->patient) {
         xen_domain_fail(d, "its daemon ended before its agent answered (exit code %d)", code);
     } else if (d->state != XEN_ENDING && d->spec.disposable) {
         xen_domain_fail(d, "its daemon ended (exit code %d), so the disposable does", code);

@@ -3,6 +3,7 @@
  *
  * One that outlived an earlier helper is adopted: it is in state "agent" again. If its agent had
  * answered before, it is never ended for its silence; else its start goes on, with a new deadline.
+ * One that is no disposable is not ended for being late, either.
  */
 #include "domain-spawner/xen-domain.h"
 
@@ -87,7 +88,7 @@ void xen_domain_fail(struct backend_domain *d, const char *fmt, ...)
     va_end(ap);
     if (d->state == XEN_AGENT)
         add_console_hint(d, text, sizeof(text));
-    if (d->state == XEN_RUNNING || d->adopted)
+    if (d->state == XEN_RUNNING || d->patient)
         log_warning("%s: %s", d->spec.name, text);
     else
         memcpy(d->reason, text, sizeof(text));
@@ -101,16 +102,21 @@ int xen_domain_attend(struct backend_domain *d)
                                        &d->death);
 }
 
+static void let_builder_go(struct backend_domain *d)
+{
+    if (!d->build)
+        return;
+    xen_build_release(d->build);
+    xen_builders_hurry(&d->backend->builders);
+}
+
 void xen_domain_runs(struct backend_domain *d)
 {
     const struct backend_events *ev = d->backend->events;
 
     d->state = XEN_RUNNING;
     d->deadline = 0;
-    if (d->build) {
-        xen_build_release(d->build);
-        xen_builders_hurry(&d->backend->builders);
-    }
+    let_builder_go(d);
     ev->running(ev->user, &d->spec, d->domid);
 }
 
@@ -145,7 +151,7 @@ static void on_builder_end(void *user, int status)
     if (d->state == XEN_BUILDING)
         xen_domain_fail(d, "its builder ended (exit code %d); the helper's log says why",
                         spawn_exit_code(status));
-    else if (d->state == XEN_AGENT)
+    else if (d->state == XEN_AGENT && !d->patient)
         log_warning("%s: its builder ended early (exit code %d)", d->spec.name,
                     spawn_exit_code(status));
 }
@@ -175,7 +181,7 @@ static void on_death(struct backend_domain *d, const libxl_event *ev)
     else if (ev->u.domain_shutdown.shutdown_reason == LIBXL_SHUTDOWN_REASON_CRASH ||
              ev->u.domain_shutdown.shutdown_reason == LIBXL_SHUTDOWN_REASON_WATCHDOG)
         how_it_ended = DOMAIN_CRASH;
-    if (d->state == XEN_RUNNING || d->adopted)
+    if (d->state == XEN_RUNNING || d->patient)
         xen_domain_end(d, how_it_ended);
     else
         xen_domain_fail(d, "it %s before its agent answered", words[how_it_ended]);
@@ -190,18 +196,35 @@ void xen_domain_event(struct backend_domain *d, const libxl_event *ev)
         on_death(d, ev);
 }
 
+/* A disposable's call is refused, so it is of no use; others may only be slow. */
+static void on_silence(struct backend_domain *d)
+{
+    const struct backend_events *ev = d->backend->events;
+    char text[DOMAIN_TEXT_SIZE];
+
+    snprintf(text, sizeof(text), "no agent answered within %u seconds", d->spec.start_seconds);
+    if (d->spec.disposable) {
+        xen_domain_fail(d, "%s", text);
+        return;
+    }
+    d->patient = true;
+    add_console_hint(d, text, sizeof(text));
+    let_builder_go(d);
+    ev->late(ev->user, &d->spec, text);
+}
+
 static void on_deadline(struct backend_domain *d)
 {
     d->deadline = 0;
     if (d->state == XEN_ENDING) {
         process_kill(&d->daemon, SIGKILL);
-    } else if (d->adopted && d->state == XEN_AGENT) {
+    } else if (d->patient && d->state == XEN_AGENT) {
         log_warning("%s: its agent does not answer; it is left running", d->spec.name);
         xen_domain_runs(d);
     } else if (d->state == XEN_BUILDING) {
         xen_domain_fail(d, "it was not built within %u seconds", d->spec.start_seconds);
     } else if (d->state == XEN_AGENT) {
-        xen_domain_fail(d, "no agent answered within %u seconds", d->spec.start_seconds);
+        on_silence(d);
     }
 }
 

@@ -39,7 +39,7 @@ struct backend_domain {
     struct domain_spec spec;
     uint64_t serial;
     enum xen_state state;
-    bool adopted; /* it ran before, so it is not ended for its agent's silence */
+    bool patient; /* not ended for its agent's silence: it ran before ours, or is late */
     enum domain_end end;
     char reason[DOMAIN_TEXT_SIZE]; /* why it never ran; "": it ran, or was destroyed */
     uint64_t deadline;

@@ -44,6 +44,8 @@ dist_check_SCRIPTS += tests/integration/rpc-copy.sh
 TESTS += tests/integration/rpc-copy.sh
 dist_check_SCRIPTS += tests/integration/rpc-open.sh
 TESTS += tests/integration/rpc-open.sh
+dist_check_SCRIPTS += tests/integration/slow-start.sh
+TESTS += tests/integration/slow-start.sh
 
 check_PROGRAMS += tests/talk/policy-daemon-test
 TESTS += tests/talk/policy-daemon-test

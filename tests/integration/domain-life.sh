@@ -75,6 +75,36 @@ chmod 755 "$root/usr/lib/qubes/vm/lib/qubes/qrexec-domain-init"
 say "create slow $(id 5) $root/home/slow seconds=1" "start-failed $(id 5)"
 ok "no agent in time: the last line of the log is the reason" 'grep "^start-failed $(id 5)" "$root/out" | grep -q "within 1 seconds: I shall not start"'
 ok "and nothing of it runs" 'until_true "! pgrep -f \"sleep 9876.5\" >/dev/null"'
+# --- an agent that is late
+mv "$root/usr/lib/qubes/vm/lib/qubes/qrexec-domain-init" "$root/mute"
+cp "$root/init" "$root/usr/lib/qubes/vm/lib/qubes/qrexec-domain-init"
+mv "$root/usr/lib/qubes/vm/lib/qubes/qrexec-agent" "$root/usr/lib/qubes/vm/lib/qubes/real-agent"
+cat >"$root/usr/lib/qubes/vm/lib/qubes/qrexec-agent" <<'END'
+#!/bin/sh
+echo "I take my time"
+echo $$ >>/home/user/begun
+until [ -e /home/user/go ]; do sleep 0.05; done
+exec "$(dirname "$0")/real-agent" "$@"
+END
+chmod 755 "$root/usr/lib/qubes/vm/lib/qubes/qrexec-agent"
+say "create tardy $(id 10) $root/home/tardy seconds=1" "late $(id 10)"
+ok "no agent in time: a domain that stays is late, and it is said why" 'grep "^late $(id 10)" "$root/out" | grep -q "within 1 seconds: I take my time"'
+say "create disp10 $(id 11) $root/home/disp10 disposable seconds=1" "start-failed $(id 11)"
+ok "a disposable is ended" 'until_true "[ ! -e \"$root/home/disp10\" ]"'
+say "create tardy2 $(id 12) $root/home/tardy2 seconds=1" "late $(id 12)"
+say "shutdown $(id 12)" "gone $(id 12) shutdown"
+: >"$root/home/tardy/go"
+say "wait running $(id 10)"
+answer_of "running $(id 10)"
+ok "it is the one that was late: its agent began once" '[ "$(wc -l <"$root/home/tardy/begun")" -eq 1 ] && ! grep -q "^gone $(id 10)" "$root/out"'
+ok "and it can be called" '[ "$(in_domain tardy "echo at last")" = "at last" ]'
+pkill -f "qrexec-daemon -D --root=$root .*tardy"
+ok "its daemon is started again as any other" 'until_true "[ \"\$(in_domain tardy \"echo back\" 2>/dev/null)\" = back ]"'
+ok "that it runs is told once" '[ "$(grep -c "^running $(id 10)" "$root/out")" -eq 1 ]'
+say "destroy $(id 10)" "gone $(id 10) destroy"
+mv "$root/usr/lib/qubes/vm/lib/qubes/real-agent" "$root/usr/lib/qubes/vm/lib/qubes/qrexec-agent"
+mv "$root/mute" "$root/usr/lib/qubes/vm/lib/qubes/qrexec-domain-init"
+
 say "create never $(id 6) $root/home/never"
 say "destroy $(id 6)" "gone $(id 6) destroy"
 mv "$root/init" "$root/usr/lib/qubes/vm/lib/qubes/qrexec-domain-init"

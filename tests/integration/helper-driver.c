@@ -7,8 +7,8 @@
  *   wait TEXT…   reads messages until a line that it prints begins with TEXT (at most 30 s)
  *
  * Prints: hello BACKEND · answer ID DOMID [ERROR] · stats ID KIB NS · running UUID DOMID ·
- * start-failed UUID REASON · gone UUID REASON. At the end of stdin it hangs up, and waits for the
- * helper: its exit code.
+ * late UUID REASON · start-failed UUID REASON · gone UUID REASON. At the end of stdin it hangs up,
+ * and waits for the helper: its exit code.
  */
 #include "domain-spawner/helper-protocol.h"
 #include "libqrexec/base/io.h"
@@ -38,6 +38,7 @@ static void print_message(const struct helper_message *m, char *line, size_t siz
                 : format(line, size, "answer %u %u %s", (unsigned)m->id, m->domid, m->text);
         break;
     case HELPER_RUNNING: r = format(line, size, "running %s %u", m->uuid, m->domid); break;
+    case HELPER_LATE: r = format(line, size, "late %s %s", m->uuid, m->text); break;
     case HELPER_START_FAILED: r = format(line, size, "start-failed %s %s", m->uuid, m->text); break;
     case HELPER_FOUND: break;
     case HELPER_GONE: r = format(line, size, "gone %s %s", m->uuid, ends[m->end]); break;

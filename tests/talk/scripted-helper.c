@@ -2,8 +2,8 @@
  * Plays domain-spawner-helper for the front's tests. What a domain does stands in its name, or in
  * that of its template: "slow" runs after 300 ms, "fail" does not start, "refuse" is refused at
  * once, "mute" never answers, "stubborn" does not shut down, "frozen" cannot be paused; all others
- * run at once. The file ROOT/helper.log has a line for each request; SIGUSR1: all domains
- * crash.
+ * run at once. "tardy" is late after 300 ms, and runs after SIGUSR2. The file ROOT/helper.log has a
+ * line for each request; SIGUSR1: all domains crash.
  *
  * Where ROOT/living is, domains outlive the helper as Xen's do: their uuids stand there. One that
  * is adopted does as after a create, but "half" is ended, since it never ran a moment, and "still"
@@ -29,6 +29,7 @@ static struct one {
     char name[DOMAIN_NAME_SIZE], uuid[DOMAIN_UUID_SIZE];
     uint32_t domid;
     uint64_t runs_at; /* 0: does, or never will */
+    bool late;        /* then it is late, and is told to run by SIGUSR2 */
     bool ours;        /* else it lives from before, and nobody adopted it yet */
 } domains[DOMAINS];
 static uint32_t last_domid;
@@ -132,8 +133,9 @@ static void begin(struct one *d, const struct domain_spec *spec)
         *d = (struct one){0};
         note_living();
         tell(HELPER_START_FAILED, &was, DOMAIN_SHUTDOWN, "its image is missing");
-    } else if (does(spec, "slow")) {
+    } else if (does(spec, "slow") || does(spec, "tardy")) {
         d->runs_at = clock_ms() + SLOW_MS;
+        d->late = does(spec, "tardy");
     } else if (!does(spec, "mute")) {
         tell(HELPER_RUNNING, d, DOMAIN_SHUTDOWN, "");
     }
@@ -223,7 +225,8 @@ static int next_timeout(void)
         left = d->runs_at <= now ? 0 : (int)(d->runs_at - now);
         if (left == 0) {
             d->runs_at = 0;
-            tell(HELPER_RUNNING, d, DOMAIN_SHUTDOWN, "");
+            tell(d->late ? HELPER_LATE : HELPER_RUNNING, d, DOMAIN_SHUTDOWN,
+                 d->late ? "no agent answered within 1 seconds" : "");
         } else if (best < 0 || left < best) {
             best = left;
         }
@@ -231,15 +234,17 @@ static int next_timeout(void)
     return best;
 }
 
-static void crash_all(int fd)
+static void on_signal(int fd)
 {
     struct signalfd_siginfo si;
 
     if (read(fd, &si, sizeof(si)) < 0)
         return;
     for (size_t i = 0; i < DOMAINS; i++)
-        if (domains[i].uuid[0])
+        if (domains[i].uuid[0] && si.ssi_signo == SIGUSR1)
             gone(&domains[i], DOMAIN_CRASH);
+        else if (domains[i].late)
+            tell(HELPER_RUNNING, &domains[i], DOMAIN_SHUTDOWN, "");
 }
 
 static int read_request(void)
@@ -275,6 +280,7 @@ int main(int argc, char **argv)
     log_file = path ? fopen(path, "a") : NULL;
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGUSR2);
     sigprocmask(SIG_BLOCK, &set, NULL);
     p[1].fd = signalfd(-1, &set, SFD_CLOEXEC);
     if (!log_file || p[1].fd < 0)
@@ -294,7 +300,7 @@ int main(int argc, char **argv)
         if (poll(p, 2, next_timeout()) < 0 && errno != EINTR)
             return 1;
         if (p[1].revents & POLLIN)
-            crash_all(p[1].fd);
+            on_signal(p[1].fd);
         if (p[0].revents)
             over = read_request();
     }

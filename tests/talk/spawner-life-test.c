@@ -94,6 +94,65 @@ static void a_failed_start_says_why(void **state)
     stage_end(&s);
 }
 
+static void refused_as_late(const struct stage *s)
+{
+    const char *answer = stage_call(s, for_vm("admin.vm.Start", "tardy"), "");
+    static const char text[] = "tardy cannot be called yet: no agent answered within 1 seconds; it "
+                               "is left running until then (or until qvm-kill tardy)";
+
+    assert_memory_equal(answer, "2\0QubesVMError\0", 15);
+    if (!memmem(answer, stage_len, text, sizeof(text)))
+        fail_msg("the refusal says: %s", answer + 16);
+}
+
+static void one_that_is_late_is_not_ready_but_lives(void **state)
+{
+    struct stage s;
+    struct bytes b;
+    int fd;
+
+    (void)state;
+    stage_begin(&s);
+    make(&s, "tardy");
+    refused_as_late(&s);
+    stage_listed(&s, "tardy class=AppVM state=Transient", true);
+    fd = stage_send(&s, false, for_vm("admin.vm.Start", "tardy"), "", true);
+    stage_listed(&s, "tardy class=AppVM state=Transient", true);
+    kill(stage_helper(&s), SIGUSR2);
+    stage_read(fd, &b, 5000);
+    assert_int_equal(b.len, 2);
+    assert_memory_equal(b.data, "0", 2);
+    stage_expect(&s, for_vm("admin.vm.Start", "tardy"), "", "");
+    stage_listed(&s, "tardy class=AppVM state=Running", true);
+    assert_int_equal(stage_helper_times(&s, "create tardy"), 1);
+    assert_int_equal(stage_helper_times(&s, "destroy tardy"), 0);
+    stage_end(&s);
+}
+
+/* What needs it for a network is refused, too, and starts once it is asked to again. */
+static void one_that_is_late_can_be_ended_and_waited_for(void **state)
+{
+    struct stage s;
+
+    (void)state;
+    stage_begin(&s);
+    make(&s, "tardy");
+    make(&s, "work");
+    stage_expect(&s, "admin.vm.property.Set+provides_network dom0 name tardy", "1", "");
+    stage_expect(&s, WORK("admin.vm.property.Set+netvm"), "tardy", "");
+    stage_refused(&s, WORK("admin.vm.Start+"), "", "QubesVMError");
+    stage_listed(&s, "work class=AppVM state=Halted", true);
+    stage_listed(&s, "tardy class=AppVM state=Transient", true);
+    kill(stage_helper(&s), SIGUSR2);
+    stage_expect(&s, WORK("admin.vm.Start+"), "", "");
+    stage_expect(&s, WORK("admin.vm.Kill+"), "", "");
+    stage_expect(&s, for_vm("admin.vm.Kill", "tardy"), "", "");
+    stage_refused(&s, for_vm("admin.vm.Start", "tardy"), "", "QubesVMError");
+    stage_expect(&s, "admin.vm.Shutdown+wait dom0 name tardy", "", "");
+    stage_listed(&s, "tardy class=AppVM state=Halted", true);
+    stage_end(&s);
+}
+
 static void pause_and_shutdown_tell_their_states(void **state)
 {
     struct stage s;
@@ -552,6 +611,8 @@ int main(void)
         cmocka_unit_test(a_start_answers_once_the_domain_runs),
         cmocka_unit_test(starts_at_once_are_one_start),
         cmocka_unit_test(a_failed_start_says_why),
+        cmocka_unit_test(one_that_is_late_is_not_ready_but_lives),
+        cmocka_unit_test(one_that_is_late_can_be_ended_and_waited_for),
         cmocka_unit_test(pause_and_shutdown_tell_their_states),
         cmocka_unit_test(a_netvm_starts_first),
         cmocka_unit_test(a_leases_end_is_its_disposables),

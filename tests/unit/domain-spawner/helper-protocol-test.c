@@ -72,6 +72,7 @@ static void every_message_comes_back_as_it_went(void **state)
         {.type = HELPER_ANSWER, .id = 9, .stats = {1, 2, 1ULL << 62}},
         {.type = HELPER_RUNNING, .uuid = UUID, .domid = 32751},
         {.type = HELPER_START_FAILED, .uuid = UUID, .text = "no agent \"answered\" \\ in time"},
+        {.type = HELPER_LATE, .uuid = UUID, .text = "no agent answered in time"},
         {.type = HELPER_GONE, .uuid = UUID, .end = DOMAIN_SHUTDOWN},
         {.type = HELPER_GONE, .uuid = UUID, .end = DOMAIN_CRASH},
         {.type = HELPER_GONE, .uuid = UUID, .end = DOMAIN_DESTROY},

@@ -185,6 +185,11 @@ static void a_domain_is_made_and_its_life_is_told(void **state)
     assert_int_equal(m.id, 5);
     assert_int_equal(m.domid, 1);
     assert_string_equal(m.text, "");
+    events->late(events->user, &domains[0].spec, "no agent yet");
+    m = hear();
+    assert_int_equal(m.type, HELPER_LATE);
+    assert_string_equal(m.uuid, UUID);
+    assert_string_equal(m.text, "no agent yet");
     events->running(events->user, &domains[0].spec, 1);
     m = hear();
     assert_int_equal(m.type, HELPER_RUNNING);
