@@ -82,6 +82,17 @@ static void answer_read(const struct connection *c, uint32_t id, const char *pat
         say(c->fd, XS_READ, id, text, (size_t)n);
 }
 
+/* Those of a connection go with it. */
+static void count_watches(void)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < n_connections; i++)
+        for (size_t k = 0; k < WATCHES; k++)
+            n += *connections[i].watches[k].path != 0;
+    state->watches = n;
+}
+
 /* A watch fires once when it is set. */
 static void set_watch(struct connection *c, uint32_t id, const char *path, bool on)
 {
@@ -90,14 +101,15 @@ static void set_watch(struct connection *c, uint32_t id, const char *path, bool 
 
     while (w < c->watches + WATCHES - 1 && (on ? *w->path != 0 : !str_equal(w->path, path)))
         w++;
-    say(c->fd, on ? XS_WATCH : XS_UNWATCH, id, "OK", 3);
     *w = (struct watched){{0}, {0}};
     if (on) {
         (void)format(w->path, sizeof(w->path), "%s", path);
         (void)format(w->token, sizeof(w->token), "%s", token);
-        fire(c, w);
     }
-    state->watches += on ? 1U : -1U;
+    count_watches();
+    say(c->fd, on ? XS_WATCH : XS_UNWATCH, id, "OK", 3);
+    if (on)
+        fire(c, w);
 }
 
 static void answer(struct connection *c, const struct xsd_sockmsg *h, const char *body)
@@ -158,6 +170,7 @@ static _Noreturn void serve(int listener, int orders)
             if (p[i + 2].revents && !serve_one(&connections[i])) {
                 close(connections[i].fd);
                 connections[i] = connections[--n_connections];
+                count_watches();
             }
         if (p[0].revents && n_connections < CONNECTIONS)
             connections[n_connections++] =

@@ -15,7 +15,7 @@ struct stage_xenstore {
     bool dead[STAGE_DOMAINS]; /* not introduced any more */
     bool has_channel;         /* every event-channel key is there */
     unsigned removed;         /* nodes that were removed so far */
-    unsigned watches;         /* that are set */
+    unsigned watches;         /* that are set, as of the last answer */
 };
 
 struct stage_xenstore *stage_xenstored_start(const char *path);

@@ -207,6 +207,13 @@ static void peer_attaches(struct vchan *v)
     assert_int_equal(vchan_state(v), VCHAN_CONNECTED);
 }
 
+/* As xenstored counts them when all that was asked and closed before has come to it. */
+static unsigned watches(void)
+{
+    stage_xenstored_fire("/nothing");
+    return store->watches;
+}
+
 static void the_own_number_comes_from_xenstore(void **state)
 {
     uint32_t own = 0;
@@ -457,6 +464,7 @@ static void many_domains_can_be_followed(void **state)
     for (uint32_t domain = 0; domain < STAGE_DOMAINS; domain++)
         assert_int_equal(vchan_deaths_follow(d, domain), 0);
     assert_int_equal(vchan_deaths_follow(d, STAGE_DOMAINS), -EHOSTDOWN);
+    assert_int_equal(watches(), 1);
     store->dead[15] = true;
     stage_xenstored_fire("@releaseDomain");
     assert_int_equal(vchan_deaths_dispatch(d, on_death, NULL), 0);
@@ -470,6 +478,69 @@ static void what_servers_left_for_a_domain_is_removed(void **state)
     (void)state;
     vchan_forget(7);
     assert_int_equal(store->removed, 1);
+}
+
+/* All that run in a VM have 128 together. */
+static void in_a_vm_a_wait_has_one_watch_and_a_connection_none(void **state)
+{
+    struct vchan *v = server(5, 0, 4096), *client = NULL;
+
+    (void)state;
+    assert_int_equal(watches(), 0);
+    peer_attaches(v);
+    assert_int_equal(watches(), 0);
+    assert_int_equal(vchan_connect(6, 513, &client), 0);
+    assert_int_equal(watches(), 1);
+    assert_int_equal(vchan_dispatch(client), 0); /* it waits on with that one */
+    assert_int_equal(vchan_state(client), VCHAN_WAITING);
+    assert_int_equal(watches(), 1);
+    store->has_channel = true;
+    stage_xenstored_fire("/event-channel");
+    assert_int_equal(vchan_dispatch(client), 0);
+    assert_int_equal(vchan_state(client), VCHAN_CONNECTED);
+    assert_int_equal(watches(), 0);
+    vchan_free(client);
+    lib.open = 2;
+    assert_int_equal(vchan_reset(v), 0);
+    assert_int_equal(watches(), 0);
+    vchan_free(v);
+}
+
+static void in_dom0_only_the_watch_for_ends_stays(void **state)
+{
+    struct vchan *v = NULL;
+
+    (void)state;
+    store->own = 0;
+    assert_int_equal(vchan_connect(3, 513, &v), 0);
+    assert_int_equal(watches(), 2);
+    store->has_channel = true;
+    stage_xenstored_fire("/event-channel");
+    assert_int_equal(vchan_dispatch(v), 0);
+    assert_int_equal(vchan_state(v), VCHAN_CONNECTED);
+    assert_int_equal(watches(), 1);
+    vchan_free(v);
+    assert_int_equal(watches(), 0);
+}
+
+static void waits_that_are_given_up_leave_no_watch(void **state)
+{
+    struct vchan *waiting[20], *v = NULL;
+
+    (void)state;
+    store->own = 5;
+    for (uint32_t i = 0; i < 200; i += ARRAY_SIZE(waiting)) {
+        for (size_t k = 0; k < ARRAY_SIZE(waiting); k++)
+            assert_int_equal(vchan_connect(6, 513 + i + (uint32_t)k, &waiting[k]), 0);
+        assert_int_equal(watches(), ARRAY_SIZE(waiting));
+        for (size_t k = 0; k < ARRAY_SIZE(waiting); k++)
+            vchan_free(waiting[k]);
+        assert_int_equal(watches(), 0);
+    }
+    store->has_channel = true;
+    assert_int_equal(vchan_connect(6, 1000, &v), 0);
+    assert_int_equal(vchan_state(v), VCHAN_CONNECTED);
+    vchan_free(v);
 }
 
 static void each_trouble_has_a_sentence(void **state)
@@ -503,6 +574,9 @@ int main(void)
         TEST(each_death_is_told_once),
         TEST(many_domains_can_be_followed),
         TEST(what_servers_left_for_a_domain_is_removed),
+        TEST(in_a_vm_a_wait_has_one_watch_and_a_connection_none),
+        TEST(in_dom0_only_the_watch_for_ends_stays),
+        TEST(waits_that_are_given_up_leave_no_watch),
         TEST(each_trouble_has_a_sentence),
     };
 
