@@ -100,8 +100,8 @@ ok "it is the one that was late: its agent began once" '[ "$(wc -l <"$root/home/
 ok "and it can be called" '[ "$(in_domain tardy "echo at last")" = "at last" ]'
 pkill -f "qrexec-daemon -D --root=$root .*tardy"
 ok "its daemon is started again as any other" 'until_true "[ \"\$(in_domain tardy \"echo back\" 2>/dev/null)\" = back ]"'
-ok "that it runs is told once" '[ "$(grep -c "^running $(id 10)" "$root/out")" -eq 1 ]'
 say "destroy $(id 10)" "gone $(id 10) destroy"
+ok "that it runs is told once" '[ "$(grep -c "^running $(id 10)" "$root/out")" -eq 1 ]'
 mv "$root/usr/lib/qubes/vm/lib/qubes/real-agent" "$root/usr/lib/qubes/vm/lib/qubes/qrexec-agent"
 mv "$root/mute" "$root/usr/lib/qubes/vm/lib/qubes/qrexec-domain-init"
 
