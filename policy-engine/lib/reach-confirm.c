@@ -165,7 +165,7 @@ static int make_union(struct whole *w, struct policy_domains **ret)
     return result == POLICY_E_EXISTS ? WORLD_E_NONE : result;
 }
 
-static int decide_all(struct reach *r, struct whole *w)
+static int decide_all(struct reach *r, struct whole *w, struct policy_chain *ret)
 {
     struct policy_chain chain = {0};
     int result = make_union(w, &chain.domains);
@@ -176,15 +176,14 @@ static int decide_all(struct reach *r, struct whole *w)
         result = result == SEARCH_FOUND ? 0 : result ? result : WORLD_E_NONE;
     }
     r->chain = NULL;
-    if (result) {
+    if (!result && ret)
+        *ret = chain;
+    else
         policy_chain_deinit(&chain);
-        return result == WORLD_E_NONE ? 0 : result;
-    }
-    r->result = chain;
-    return SEARCH_FOUND;
+    return !result ? SEARCH_FOUND : result == WORLD_E_NONE ? 0 : result;
 }
 
-int reach_confirm(struct reach *r, size_t step, const struct shape *last)
+int reach_confirm(struct reach *r, size_t step, const struct shape *last, struct policy_chain *ret)
 {
     struct whole *w = calloc(1, sizeof(*w));
     int result = -ENOMEM;
@@ -193,7 +192,7 @@ int reach_confirm(struct reach *r, size_t step, const struct shape *last)
         return result;
     result = gather(r, step, last, w) ? make_worlds(r, w) : WORLD_E_NONE;
     if (!result)
-        result = decide_all(r, w);
+        result = decide_all(r, w, ret);
     for (size_t i = 0; i < w->n && i < CHAIN_MAX; i++)
         world_deinit(&w->worlds[i]);
     free(w->domains);

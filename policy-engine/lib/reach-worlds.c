@@ -102,7 +102,7 @@ static int check_chain(struct reach *r, size_t step, const struct shape *last)
 
     if (result != SEARCH_FOUND)
         return result;
-    result = reach_confirm(r, step, last);
+    result = reach_confirm(r, step, last, &r->result);
     r->doubtful |= result == 0;
     return result;
 }
@@ -167,7 +167,38 @@ static uint64_t demands(const struct reach *r, size_t parent, const struct shape
     return sum;
 }
 
+static bool is_one(const struct domain_class *a, const struct domain_class *b)
+{
+    if (a->dom0 || b->dom0)
+        return a->dom0 && b->dom0;
+    if ((a->name && b->name && strcmp(a->name, b->name) == 0) ||
+        (a->uuid && b->uuid && strcmp(a->uuid, b->uuid) == 0))
+        return true;
+    return mix_class(MIX_START, a) == mix_class(MIX_START, b);
+}
+
+/* It, or one like it, has called before: what follows could have followed there. */
+static bool is_loop(const struct reach *r, size_t step, const struct domain_class *source)
+{
+    for (; step != NO_STEP; step = r->steps[step].parent)
+        if (is_one(&r->steps[step].shape.source, source))
+            return true;
+    return false;
+}
+
 /* ---- The search ---- */
+
+/* The one added last. SEARCH_FOUND: it goes on. */
+static int check_whole(struct reach *r)
+{
+    size_t step = r->n_steps - 1;
+    struct shape s = r->steps[step].shape;
+    int result = reach_confirm(r, step, &s, NULL);
+
+    if (result != SEARCH_FOUND)
+        r->n_steps--;
+    return result;
+}
 
 static int try_edge(struct reach *r, size_t parent, const struct domain_class *from, size_t edge)
 {
@@ -178,6 +209,8 @@ static int try_edge(struct reach *r, size_t parent, const struct domain_class *f
     int result;
 
     if (!class_join(&s.shape.source, from))
+        return 0;
+    if (r->thorough && is_loop(r, parent, &s.shape.source))
         return 0;
     if (r->thorough)
         s.demands = demands(r, parent, &s.shape);
@@ -201,6 +234,11 @@ static int try_edge(struct reach *r, size_t parent, const struct domain_class *f
     if (result)
         return result;
     r->steps[r->n_steps++] = s;
+    if (r->thorough) {
+        result = check_whole(r);
+        if (result != SEARCH_FOUND)
+            return result;
+    }
     return check_end(r, r->n_steps - 1);
 }
 

@@ -7,7 +7,8 @@
  * Shortest chains come first. Whether a whole chain holds in one world is decided at the end. Of
  * chains that lead to the same call only the first goes on, since what can follow is the same, but
  * for what they demand of one domain in two places. So where a chain to the goal was in no world,
- * and no other was found, all is searched again, and chains that demand other things all go on.
+ * and no other was found, all is searched again, thoroughly: chains that demand other things all go
+ * on, as long as they are in one world. There one that comes back to a domain can be cut short.
  */
 #ifndef QREXEC_POLICY_REACH_H
 #define QREXEC_POLICY_REACH_H
@@ -67,7 +68,10 @@ int reach_holds(struct reach *r, const struct edge *e, const struct shape *s, un
 
 int reach_worlds(struct reach *r);
 int reach_today(struct reach *r);
-/* From the last step back to the first: in one world. SEARCH_FOUND, 0: not in one, -ENOMEM. */
-int reach_confirm(struct reach *r, size_t step, const struct shape *last);
+/*
+ * From the last step back to the first: in one world. SEARCH_FOUND, and the chain, unless ret is
+ * NULL; 0: not in one; -ENOMEM.
+ */
+int reach_confirm(struct reach *r, size_t step, const struct shape *last, struct policy_chain *ret);
 
 #endif
