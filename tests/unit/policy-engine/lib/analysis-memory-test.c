@@ -5,7 +5,7 @@
 #include "tests/unit/allocations.h"
 #include "tests/unit/policy-engine/lib/fixture.h"
 
-static struct policy *a, *b;
+static struct policy *a, *b, *doubtful;
 static struct policy_domains *domains;
 
 static int ignore(void *data, const struct policy_example *e)
@@ -66,6 +66,17 @@ static int try_reach(void)
     return try_reach_in(NULL);
 }
 
+/* The first way to c is in no world with the call behind it. */
+static int try_reach_again(void)
+{
+    struct policy_chain c = {0};
+    int r = policy_reach(doubtful, NULL, &(struct policy_reach_goal){"work", "b", NULL, NULL, true},
+                         &c);
+
+    policy_chain_deinit(&c);
+    return r;
+}
+
 static int try_reach_today(void)
 {
     return try_reach_in(domains);
@@ -103,9 +114,9 @@ static void every_allocation(size_t which, int (*attempt)(void))
 
 static void no_memory_is_told_at_every_place(void **state)
 {
-    static int (*const attempts[])(void) = {try_who_can,   try_who_can_today, try_never,
-                                            try_reach,     try_reach_today,   try_diff,
-                                            try_diff_today};
+    static int (*const attempts[])(void) = {try_who_can, try_who_can_today, try_never,
+                                            try_reach,   try_reach_again,   try_reach_today,
+                                            try_diff,    try_diff_today};
     static const struct policy_file second[] = {
         FILE_OF("p/10-a.policy", "a.B * work @dispvm allow\na.C * mail @default ask\n"
                                  "a.C * mail vault allow autostart=no\n")};
@@ -113,15 +124,20 @@ static void no_memory_is_told_at_every_place(void **state)
         FILE_OF("p/10-a.policy", "a.B * work @dispvm:dvm allow\na.C * @tag:dvms vault allow\n"
                                  "a.C * mail @tag:t ask\n"),
         FILE_OF("p/10-a.never", "a.X * work *\na.C * mail *\n")};
+    static const struct policy_file third[] = {
+        FILE_OF("p/10-a.policy", "a.B * work @tag:t deny\na.B * work b allow target=c\n"
+                                 "a.B * work c allow\na.B * c @tag:t allow\n")};
 
     (void)state;
     a = fixture_load(first, 2);
     b = fixture_load(second, 1);
+    doubtful = fixture_load(third, 1);
     domains = fixture_domains();
     for (size_t i = 0; i < ARRAY_SIZE(attempts); i++)
         every_allocation(i, attempts[i]);
     policy_unref(a);
     policy_unref(b);
+    policy_unref(doubtful);
     policy_domains_unref(domains);
 }
 
