@@ -376,6 +376,34 @@ static void a_flood_of_refused_calls_does_not_fill_the_log(void **state)
     stage_end(&s);
 }
 
+/* And that it decides again is said once, too. */
+static void a_policy_service_that_is_gone_is_said_once(void **state)
+{
+    static const char gone[] = "the policy service does not decide", back[] = "decides again";
+    _cleanup_(freep) char *path = NULL, *log = NULL;
+    struct stage s;
+    size_t n, none;
+
+    (void)state;
+    begin_logged(&s);
+    path = stage_path(&s, "/log");
+    stage_script(&s, "/program", "#!/bin/sh\nprintf 'result=deny\\n'\n");
+    for (int i = 0; i < 2; i++) {
+        stage_unlisten(&s, &s.policy, "/run/qubes/policy.sock");
+        for (int k = 0; k < 5; k++) {
+            send_trigger(s.agent, "", "online", "SOCKET1", "test.Echo");
+            expect_refused(s.agent, "SOCKET1");
+        }
+        s.policy = stage_listen(&s, "/run/qubes/policy.sock");
+        for (int k = 0; k < 5; k++)
+            call_and_be_refused(&s, true);
+    }
+    assert_int_equal(file_read(path, 1 << 20, &log, &n), 0);
+    assert_int_equal(count_logged(log, gone, &none), 2);
+    assert_int_equal(count_logged(log, back, &none), 2);
+    stage_end(&s);
+}
+
 /* Each time costs lines in dom0's log. */
 static void an_agent_that_comes_and_goes_does_not_fill_the_log(void **state)
 {
@@ -408,6 +436,7 @@ int main(void)
         cmocka_unit_test(a_client_without_a_request_is_not_logged),
         cmocka_unit_test(a_flood_of_callers_does_not_fill_the_log),
         cmocka_unit_test(a_flood_of_refused_calls_does_not_fill_the_log),
+        cmocka_unit_test(a_policy_service_that_is_gone_is_said_once),
         cmocka_unit_test(an_agent_that_comes_and_goes_does_not_fill_the_log),
     };
 
