@@ -130,6 +130,34 @@ static void the_users_answer_counts_if_it_is_a_choice(void **state)
     end(&a);
 }
 
+/* Of the policy of now, not of when the user was asked. */
+static void a_yes_counts_as_long_as_the_policy_asks_or_allows(void **state)
+{
+    static const char *const cases[][2] = {
+        {"a.Ask * work personal ask\na.Ask * work dom0 ask\n", ALLOWED},
+        {"a.Ask * work personal deny\n", DENY},
+        {"a.Ask * work dom0 ask\n", DENY},
+        {"a.Ask * work personal allow\n", ALLOWED},
+        {"a.Ask * work personal allow target=dom0\n", DENY},
+        {"a.Ask * work personal ask\nand a mistake\n", DENY},
+    };
+    struct asked a;
+
+    (void)state;
+    begin(&a);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        int fd, prompt;
+
+        policy_file(&a.p, USER_POLICY, RULES);
+        fd = call(&a, CALL);
+        prompt = question(&a, QUESTION);
+        policy_file(&a.p, USER_POLICY, cases[i][0]);
+        says(prompt, "allow:personal");
+        expect_text(&a, fd, cases[i][1]);
+    }
+    end(&a);
+}
+
 static void an_answer_over_the_limit_refuses(void **state)
 {
     char longest[5000];
@@ -562,6 +590,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_users_answer_counts_if_it_is_a_choice),
+        cmocka_unit_test(a_yes_counts_as_long_as_the_policy_asks_or_allows),
         cmocka_unit_test(an_answer_over_the_limit_refuses),
         cmocka_unit_test(a_single_choice_is_asked_about_too),
         cmocka_unit_test(others_go_on_while_the_user_thinks),
