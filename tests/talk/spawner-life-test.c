@@ -331,6 +331,41 @@ static void a_disposable_inherits_and_is_marked(void **state)
     stage_end(&s);
 }
 
+/* Its opener has no network, and all others' default has. */
+static void a_disposables_disposables_are_like_it_however_deep(void **state)
+{
+    char name[64] = "email", header[256];
+    struct stage s;
+
+    (void)state;
+    stage_begin(&s);
+    make(&s, "email");
+    make(&s, "net");
+    stage_create(&s, "offline-dvm");
+    stage_expect(&s, "admin.vm.property.Set+template_for_dispvms dom0 name offline-dvm", "True",
+                 "");
+    stage_expect(&s, "admin.vm.property.Set+provides_network dom0 name net", "True", "");
+    stage_expect(&s, "admin.property.Set+default_netvm dom0 name dom0", "net", "");
+    stage_dvm(&s, "dvm");
+    stage_expect(&s, "admin.vm.property.Set+netvm dom0 name offline-dvm", "", "");
+    stage_expect(&s, "admin.vm.property.Set+default_dispvm dom0 name email", "offline-dvm", "");
+    for (int deep = 0; deep < 3; deep++) {
+        const char *answer;
+
+        assert_int_equal(
+            format(header, sizeof(header), "admin.vm.CreateDisposable+ %s name dom0", name), 0);
+        answer = stage_call(&s, header, "");
+        assert_memory_equal(answer, "0", 2);
+        assert_int_equal(format(name, sizeof(name), "%s", answer + 2), 0);
+        stage_expect(&s, DISP("admin.vm.property.Get+template"), "",
+                     "default=False type=vm offline-dvm");
+        stage_expect(&s, DISP("admin.vm.property.Get+default_dispvm"), "",
+                     "default=True type=vm offline-dvm");
+        stage_expect(&s, DISP("admin.vm.property.Get+netvm"), "", "default=False type=vm ");
+    }
+    stage_end(&s);
+}
+
 static void one_that_nobody_starts_is_swept(void **state)
 {
     struct stage s;
@@ -620,6 +655,7 @@ int main(void)
         cmocka_unit_test(a_lease_that_fails_leaves_nothing),
         cmocka_unit_test(a_lease_given_up_during_the_start_ends_it),
         cmocka_unit_test(a_disposable_inherits_and_is_marked),
+        cmocka_unit_test(a_disposables_disposables_are_like_it_however_deep),
         cmocka_unit_test(one_that_nobody_starts_is_swept),
         cmocka_unit_test(named_ones_stay_when_they_are_down),
         cmocka_unit_test(killed_and_started_again_it_keeps_no_disposable),
