@@ -11,6 +11,7 @@
 /* ---- A file system that cannot make nameless files ---- */
 
 static bool no_tmpfile;
+static const char *moved_from, *moved_to; /* just before the next file is made */
 
 int __real_openat(int dir, const char *path, int flags, ...);
 int __wrap_openat(int dir, const char *path, int flags, ...);
@@ -23,6 +24,11 @@ int __wrap_openat(int dir, const char *path, int flags, ...)
     va_start(args, flags);
     mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(args, mode_t) : 0;
     va_end(args);
+    if (moved_from && (flags & O_TMPFILE) == O_TMPFILE) {
+        assert_int_equal(rename(moved_from, moved_to), 0);
+        assert_int_equal(symlink(moved_to, moved_from), 0);
+        moved_from = NULL;
+    }
     if (no_tmpfile && (flags & O_TMPFILE) == O_TMPFILE) {
         errno = EOPNOTSUPP;
         return -1;
@@ -431,6 +437,32 @@ static void a_link_on_the_way_is_not_followed(void **state)
     assert_int_equal(feed_all(f), ENOTDIR);
 }
 
+/* Out of the directory that is received into. The file under way goes along, and no other. */
+static void a_folder_that_is_moved_meanwhile_is_not_followed(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_(freep) char *from = format_new("%s/in/a/b", f->dir),
+                          *to = format_new("%s/away", f->dir), *in = format_new("%s/in", f->dir);
+    char *top = f->dir;
+
+    make_dir(f, "in");
+    put_entry(f, "a", S_IFDIR | 0700, NULL);
+    put_entry(f, "a/b", S_IFDIR | 0700, NULL);
+    put_entry(f, "a/b/one", S_IFREG | 0600, "1");
+    put_entry(f, "a/b/two", S_IFREG | 0600, "2");
+    put_end(f);
+    moved_from = from;
+    moved_to = to;
+    f->dir = in;
+    assert_int_equal(feed_all(f), ENOTDIR);
+    f->dir = top;
+    assert_string_equal(f->name, "b");
+    assert_null(moved_from);
+    assert_true(look(f, "away/one", NULL));
+    assert_false(look(f, "away/two", NULL));
+    assert_false(look(f, "two", NULL));
+}
+
 static void a_missing_parent_and_a_file_as_parent_are_named(void **state)
 {
     struct fixture *f = *state;
@@ -714,6 +746,7 @@ int main(void)
         TEST(names_that_lead_out_are_refused),
         TEST(odd_bytes_need_allow_all_names),
         TEST(a_link_on_the_way_is_not_followed),
+        TEST(a_folder_that_is_moved_meanwhile_is_not_followed),
         TEST(a_missing_parent_and_a_file_as_parent_are_named),
         TEST(file_has_mode_and_times_but_never_setuid),
         TEST(file_sizes_around_the_buffer_arrive),
