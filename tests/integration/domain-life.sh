@@ -56,7 +56,9 @@ echo "wait gone $(id 1) crash" >&7
 ok "an init that is killed ends the domain" 'answer_later "gone $(id 1) crash"'
 
 # --- disposables
+mkdir "$root/home/disp1" && echo old >"$root/home/disp1/left" # by a crash
 say "create disp1 $(id 3) $root/home/disp1 disposable" "running $(id 3)"
+ok "it finds nothing of an earlier one" '[ "$(in_domain disp1 "ls -A; echo here")" = here ]'
 pkill -f "qrexec-daemon -D --root=$root .*disp1"
 say "wait gone $(id 3)"
 ok "a disposable ends with its daemon" 'answer_later "gone $(id 3) crash"'
