@@ -133,6 +133,50 @@ static void triggers_of_each_version_are_written_as_on_the_wire(void **state)
     assert_memory_equal(out + 8 + 96, "id\0", 3);
 }
 
+/* A field that holds the text, and zeroes to its end. */
+static void assert_field(size_t at, const char *text, size_t size)
+{
+    char expected[64] = {0};
+
+    assert_true(strlen(text) < size && size <= sizeof(expected));
+    memcpy(expected, text, strlen(text));
+    assert_memory_equal(out + at, expected, size);
+}
+
+static void nothing_of_what_was_in_memory_is_sent(void **state)
+{
+    struct wire_ident ident;
+    struct wire_writer w = wire_writer(out, sizeof(out));
+    struct wire_trigger t;
+
+    (void)state;
+    memset(&ident, 0xff, sizeof(ident));
+    memset(&t, 0xff, sizeof(t));
+    assert_int_equal(wire_ident_from("id", &ident), 0);
+    t = wire_trigger_new("src", "dst", "a+b", &ident);
+    for (uint32_t version = 4; version >= 2; version--) {
+        size_t at = 8;
+
+        memset(out, 0xff, sizeof(out));
+        w.len = 0;
+        assert_int_equal(wire_write_trigger(&w, version, &t), 0);
+        if (version == 4)
+            assert_field(at, "src", 64);
+        at += version == 4 ? 64 : 0;
+        if (version == 2)
+            assert_field(at, "a+b", 64);
+        at += version == 2 ? 64 : 0;
+        assert_field(at, "dst", version == 2 ? 32 : 64);
+        at += version == 2 ? 32 : 64;
+        assert_field(at, "id", 32);
+        at += 32;
+        if (version > 2)
+            assert_field(at, "a+b", 4);
+        assert_int_equal(w.len, at + (version > 2 ? 4 : 0));
+        t.source[0] = 0;
+    }
+}
+
 static void version_2_takes_no_long_names(void **state)
 {
     char name[65], target[33];
@@ -698,6 +742,7 @@ int main(void)
         cmocka_unit_test(a_writer_without_room_writes_nothing_of_a_message),
         cmocka_unit_test(messages_are_written_as_on_the_wire),
         cmocka_unit_test(triggers_of_each_version_are_written_as_on_the_wire),
+        cmocka_unit_test(nothing_of_what_was_in_memory_is_sent),
         cmocka_unit_test(version_2_takes_no_long_names),
         cmocka_unit_test(lengths_are_checked_at_their_limits),
         cmocka_unit_test(what_may_come_where),
