@@ -1,6 +1,6 @@
 #!/bin/sh
-# Every program, started without even a name of its own, ends at once with 1 or 2: it does not take
-# its environment for its words, nor serve. In a sandbox, should one of them serve all the same.
+# Every program, started without even a name of its own, ends at once: it does not take its
+# environment for its words, nor serve. In a sandbox, should one of them serve all the same.
 set -u
 builddir=$(cd "${builddir:-$(pwd)}" && pwd)
 shim=$builddir/tests/stage/.libs/no-words.so
@@ -20,7 +20,7 @@ for room in policy-engine qrexec-daemon qrexec-agent domain-spawner rpc-services
             --setenv LD_LIBRARY_PATH "$builddir/policy-engine/.libs" \
             --setenv ASAN_OPTIONS verify_asan_link_order=0 "$real" -x </dev/null 2>&1)
         code=$?
-        case $code,$said in *NO_WORD*) ;; 1,* | 2,*) continue ;; esac
+        case $code,$said in *NO_WORD*) ;; 1,* | 2,* | 125,*) continue ;; esac
         echo "not ok - $room/${p##*/} without a word: exit code $code"
         printf '%s\n' "$said" | head -n 5 | sed 's/^/    /'
         bad=1
