@@ -36,8 +36,8 @@ static bool on_option(void *user, int c, const char *value)
 {
     struct options *o = user;
 
-    if (c == OPT_EXCLUDE && o->select.n_exclude < ARRAY_SIZE(o->select.exclude))
-        o->select.exclude[o->select.n_exclude++] = value;
+    if (c == OPT_EXCLUDE && !tool_exclude(&o->select, value))
+        return false;
     o->select.all |= c == OPT_ALL;
     o->skip_if_running |= c == OPT_SKIP;
     o->wait |= c == OPT_WAIT || c == OPT_TIMEOUT;

@@ -93,10 +93,7 @@ static bool on_option(void *user, int c, const char *value)
     case 'k': return set_format(o, "kernel");
     case 'O': o->columns = value; break;
     case OPT_ALL: o->select.all = true; break;
-    case OPT_EXCLUDE:
-        if (o->select.n_exclude < ARRAY_SIZE(o->select.exclude))
-            o->select.exclude[o->select.n_exclude++] = value;
-        break;
+    case OPT_EXCLUDE: return tool_exclude(&o->select, value);
     case OPT_RAW_DATA: o->raw_data = true; break;
     case OPT_RAW_LIST: o->raw_list = true; break;
     case OPT_CLASS: o->klass = value; break;

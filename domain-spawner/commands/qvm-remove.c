@@ -24,9 +24,7 @@ static bool on_option(void *user, int c, const char *value)
 
     o->force |= c == 'f';
     o->select.all |= c == OPT_ALL;
-    if (c == OPT_EXCLUDE && o->select.n_exclude < ARRAY_SIZE(o->select.exclude))
-        o->select.exclude[o->select.n_exclude++] = value;
-    return true;
+    return c != OPT_EXCLUDE || tool_exclude(&o->select, value);
 }
 
 static const struct tool tool = {

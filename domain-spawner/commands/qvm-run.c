@@ -86,13 +86,7 @@ static bool on_option(void *user, int c, const char *value)
             o->template = o->taken = o->argv[optind++];
         break;
     case OPT_ALL: o->select.all = true; break;
-    case OPT_EXCLUDE:
-        if (o->select.n_exclude == ARRAY_SIZE(o->select.exclude)) {
-            tool_error("--exclude may be given %zu times", o->select.n_exclude);
-            return false;
-        }
-        o->select.exclude[o->select.n_exclude++] = value;
-        break;
+    case OPT_EXCLUDE: return tool_exclude(&o->select, value);
     case OPT_SERVICE: o->service = true; break;
     case OPT_LOCALCMD: o->localcmd = value; break;
     case OPT_NO_SHELL: o->no_shell = true; break;

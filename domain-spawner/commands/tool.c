@@ -191,6 +191,16 @@ static bool matches(const char *name, char **words, int n, bool *used)
     return any;
 }
 
+bool tool_exclude(struct selection *s, const char *name)
+{
+    if (s->n_exclude == ARRAY_SIZE(s->exclude)) {
+        tool_error("--exclude may be given %zu times", s->n_exclude);
+        return false;
+    }
+    s->exclude[s->n_exclude++] = name;
+    return true;
+}
+
 static bool excluded(const struct selection *s, const char *name)
 {
     for (size_t i = 0; i < s->n_exclude; i++)

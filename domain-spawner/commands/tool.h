@@ -68,6 +68,8 @@ struct selection {
     const char *exclude[64];
     size_t n_exclude;
 };
+/* False: there is no room for another, and the user was told. */
+bool tool_exclude(struct selection *s, const char *name);
 int tool_select(const struct tool *t, const struct selection *s, char **words, int n,
                 struct domain_list *ret);
 

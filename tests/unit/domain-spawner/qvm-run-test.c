@@ -624,24 +624,30 @@ static void usage_errors_run_nothing(void **state)
 }
 
 /* One that was not heard of would be run in. */
+/* Or what is excluded would be run in, shut down, removed. */
 static void too_many_excluded_are_refused(void **state)
 {
-    char *argv[70] = {(char *)"qvm-run", (char *)"--all"};
-    _cleanup_(freep) char *path = format_new("%s/domain-spawner/commands/qvm-run",
-                                             getenv("builddir") ? getenv("builddir") : ".");
+    static const char *const names[] = {"qvm-run", "qvm-shutdown", "qvm-remove", "qvm-ls"};
     const int none[] = {-1, -1, -1};
-    pid_t pid;
 
     (void)state;
     close_fd(&fds[API].fd);
-    for (size_t i = 2; i < 67; i++)
-        argv[i] = (char *)"--exclude=x";
-    argv[67] = (char *)"ls";
-    assert_int_equal(
-        spawn_process(&(struct spawn){.path = path, .argv = argv, .fds = none, .n_fds = 3}, &pid,
-                      NULL),
-        0);
-    assert_int_equal(spawn_wait(pid), 2);
+    for (size_t n = 0; n < ARRAY_SIZE(names); n++) {
+        char *argv[70] = {(char *)names[n], (char *)"--all"};
+        _cleanup_(freep) char *path =
+            format_new("%s/domain-spawner/commands/%s",
+                       getenv("builddir") ? getenv("builddir") : ".", names[n]);
+        pid_t pid;
+
+        for (size_t i = 2; i < 67; i++)
+            argv[i] = (char *)"--exclude=x";
+        argv[67] = n ? NULL : (char *)"ls";
+        assert_int_equal(
+            spawn_process(&(struct spawn){.path = path, .argv = argv, .fds = none, .n_fds = 3},
+                          &pid, NULL),
+            0);
+        assert_int_equal(spawn_wait(pid), 2);
+    }
 }
 
 static int compare(const void *a, const void *b)
