@@ -249,8 +249,9 @@ void end_process(pid_t *pid, int sig)
 {
     if (*pid <= 0)
         return;
-    (void)kill(*pid, sig);
+    /* before: a leak checker stops what ends, and would wait for ever if that were undone */
     (void)kill(*pid, SIGCONT);
+    (void)kill(*pid, sig);
     (void)waitpid(*pid, NULL, 0);
     *pid = 0;
 }
