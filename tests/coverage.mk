@@ -4,7 +4,7 @@
 CALLS_COVERAGE = libqrexec qrexec-daemon qrexec-agent
 CALLS_COVERAGE_TESTS = $(filter tests/unit/base/% tests/unit/wire/% tests/unit/vchan/% tests/unit/relay/% tests/unit/service/% \
 	tests/unit/qrexec-% tests/unit/failing/% tests/talk/agent% tests/talk/daemon% tests/talk/client% tests/talk/calls% \
-	tests/fuzz/daemon tests/fuzz/agent tests/fuzz/relay tests/fuzz/settings tests/fuzz/command-line tests/integration/demo.sh,$(TESTS))
+	tests/fuzz/daemon tests/fuzz/agent tests/fuzz/relay tests/fuzz/settings tests/fuzz/command-line tests/integration/demo.sh tests/integration/calls.sh,$(TESTS))
 POLICY_COVERAGE = policy-engine
 POLICY_COVERAGE_TESTS = $(filter tests/unit/policy-engine/% tests/talk/policy% tests/talk/prompt% tests/integration/policy% \
 	tests/conformance/% $(FUZZ_POLICY),$(TESTS))
