@@ -107,11 +107,32 @@ int xen_deaths_dispatch(struct vchan_deaths *d, vchan_death_fn fn, void *user)
     return r;
 }
 
-void xen_forget(uint32_t domain)
+/* A relative path begins at the own domain's nodes. */
+static void remove_own(const char *path)
 {
     _cleanup_(xenstore_freep) struct xenstore *xs = NULL;
+
+    if (!xenstore_open(&xs))
+        (void)xenstore_remove(xs, path);
+}
+
+void xen_forget(uint32_t domain)
+{
     char path[64];
 
-    if (!xenstore_open(&xs) && !format(path, sizeof(path), "data/vchan/%u", domain))
-        (void)xenstore_remove(xs, path);
+    if (!format(path, sizeof(path), "data/vchan/%u", domain))
+        remove_own(path);
+}
+
+/*
+ * What a killed server left names a grant and an event channel that the kernel gives to others
+ * next: the client of the next call there may look before that call's server has written.
+ */
+void xen_forget_port(uint32_t domain, uint32_t port, pid_t pid)
+{
+    char path[64];
+
+    (void)pid;
+    if (!format(path, sizeof(path), "data/vchan/%u/%u", domain, port))
+        remove_own(path);
 }

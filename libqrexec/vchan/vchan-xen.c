@@ -610,4 +610,5 @@ const struct vchan_transport vchan_xen_transport = {
     .deaths_follow = xen_deaths_follow,
     .deaths_dispatch = xen_deaths_dispatch,
     .forget = xen_forget,
+    .forget_port = xen_forget_port,
 };

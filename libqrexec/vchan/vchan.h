@@ -122,7 +122,7 @@ int vchan_deaths_dispatch(struct vchan_deaths *d, vchan_death_fn fn, void *user)
 void vchan_forget(uint32_t domain);
 /*
  * The process that served there is gone: removes the name that it left, if it was killed before its
- * peer came. Only where nobody can serve there again yet. On Xen the next server does it.
+ * peer came. Only where nobody can serve there again yet.
  * pid: of that process, which may have left more; 0: not known.
  */
 void vchan_forget_port(uint32_t domain, uint32_t port, pid_t pid);

@@ -126,6 +126,7 @@ static void answer(struct connection *c, const struct xsd_sockmsg *h, const char
         break;
     case XS_RM:
         state->removed++;
+        (void)format(state->removed_last, sizeof(state->removed_last), "%s", body);
         say(c->fd, XS_RM, h->req_id, "OK", 3);
         break;
     default: say(c->fd, XS_ERROR, h->req_id, "ENOSYS", 7); break;

@@ -15,6 +15,7 @@ struct stage_xenstore {
     bool dead[STAGE_DOMAINS]; /* not introduced any more */
     bool has_channel;         /* every event-channel key is there */
     unsigned removed;         /* nodes that were removed so far */
+    char removed_last[128];   /* the last one */
     unsigned watches;         /* that are set, as of the last answer */
 };
 

@@ -478,6 +478,15 @@ static void what_servers_left_for_a_domain_is_removed(void **state)
     (void)state;
     vchan_forget(7);
     assert_int_equal(store->removed, 1);
+    assert_string_equal(store->removed_last, "data/vchan/7");
+}
+
+static void what_a_killed_server_left_is_removed(void **state)
+{
+    (void)state;
+    vchan_forget_port(7, 513, 42);
+    assert_int_equal(store->removed, 1);
+    assert_string_equal(store->removed_last, "data/vchan/7/513");
 }
 
 /* All that run in a VM have 128 together. */
@@ -574,6 +583,7 @@ int main(void)
         TEST(each_death_is_told_once),
         TEST(many_domains_can_be_followed),
         TEST(what_servers_left_for_a_domain_is_removed),
+        TEST(what_a_killed_server_left_is_removed),
         TEST(in_a_vm_a_wait_has_one_watch_and_a_connection_none),
         TEST(in_dom0_only_the_watch_for_ends_stays),
         TEST(waits_that_are_given_up_leave_no_watch),
