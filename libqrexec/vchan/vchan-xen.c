@@ -37,6 +37,7 @@
 #define LOCKED_MS     30000 /* for others that set up theirs */
 #define PAUSE_FIRST   1
 #define PAUSE_LONGEST 200
+#define LOOK_LONGEST  1000   /* of a client without a watch */
 #define DOMID_LAST    0x7fef /* the numbers above have other meanings */
 #define WATCH_PLACE   0U
 #define WATCH_ENDS    1U
@@ -57,6 +58,8 @@ struct xen_vchan {
     char path[96];            /* of the rings in xenstore */
     uint64_t locked_until, offer_until, offer_at; /* server without rings */
     unsigned pause;                               /* ms */
+    bool unwatched;                               /* client: it got no watch, and looks by itself */
+    uint64_t look_at;                             /* then */
 };
 
 static struct xen_vchan *xen_vchan(const struct vchan *v)
@@ -374,7 +377,7 @@ static int xen_reset(struct vchan *v)
  * Attaches if the server's rings are there. Not there, half there, or left by a server that died:
  * wait on, a new server's rings fire the watch.
  */
-static int client_try(struct xen_vchan *x)
+static int client_look(struct xen_vchan *x)
 {
     struct listener l = {.base = {.vmessage = on_message}};
     char key[sizeof(x->path) + 16], text[16];
@@ -396,6 +399,14 @@ static int client_try(struct xen_vchan *x)
     return take_ctrl(x);
 }
 
+static int client_try(struct xen_vchan *x)
+{
+    x->look_at = clock_ms() + x->pause;
+    x->pause = x->pause * 2 < LOOK_LONGEST ? x->pause * 2 : LOOK_LONGEST;
+    return client_look(x);
+}
+
+/* All that wait in a VM have 128 watches together: who gets none of them is not lost for that. */
 static int xen_connect(uint32_t peer, uint32_t port, struct vchan **ret)
 {
     _cleanup_(xen_vchan_freep) struct xen_vchan *x = NULL;
@@ -408,10 +419,11 @@ static int xen_connect(uint32_t peer, uint32_t port, struct vchan **ret)
         r = check_device("/dev/xen/gntdev");
     if (!r)
         r = format(key, sizeof(key), "%s/event-channel", x->path);
-    if (!r)
-        r = xenstore_watch(x->xs, key, WATCH_PLACE);
-    if (!r)
+    if (!r) {
+        x->pause = PAUSE_FIRST;
+        x->unwatched = xenstore_watch(x->xs, key, WATCH_PLACE) != 0;
         r = client_try(x);
+    }
     if (!r)
         *ret = &take(x)->base;
     return r;
@@ -448,6 +460,8 @@ static int xen_timeout(const struct vchan *v)
 
     if (v->state != VCHAN_CLOSED && x->xs && xenstore_has_news(x->xs))
         return 0;
+    if (v->state == VCHAN_WAITING && x->unwatched)
+        return deadline_left(x->look_at);
     return waits_for_rings(x) ? deadline_left(x->offer_at) : -1;
 }
 

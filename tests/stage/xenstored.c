@@ -99,6 +99,10 @@ static void set_watch(struct connection *c, uint32_t id, const char *path, bool 
     const char *token = path + strlen(path) + 1;
     struct watched *w = c->watches;
 
+    if (on && state->no_watches) {
+        say(c->fd, XS_ERROR, id, "E2BIG", 6);
+        return;
+    }
     while (w < c->watches + WATCHES - 1 && (on ? *w->path != 0 : !str_equal(w->path, path)))
         w++;
     *w = (struct watched){{0}, {0}};

@@ -14,6 +14,7 @@ struct stage_xenstore {
     uint32_t own;             /* the asking domain's number */
     bool dead[STAGE_DOMAINS]; /* not introduced any more */
     bool has_channel;         /* every event-channel key is there */
+    bool no_watches;          /* the quota is used up */
     unsigned removed;         /* nodes that were removed so far */
     char removed_last[128];   /* the last one */
     unsigned watches;         /* that are set, as of the last answer */

@@ -515,6 +515,30 @@ static void in_a_vm_a_wait_has_one_watch_and_a_connection_none(void **state)
     vchan_free(v);
 }
 
+static void without_a_watch_a_client_looks_by_itself(void **state)
+{
+    struct vchan *v = NULL;
+    int ms;
+
+    (void)state;
+    store->own = 5;
+    store->no_watches = true;
+    assert_int_equal(vchan_connect(6, 513, &v), 0);
+    assert_int_equal(watches(), 0);
+    for (int i = 0; i < 6; i++) {
+        ms = vchan_timeout(v);
+        assert_in_range(ms, 0, 1 << i);
+        assert_int_equal(poll(NULL, 0, ms), 0);
+        assert_int_equal(vchan_dispatch(v), 0);
+        assert_int_equal(vchan_state(v), VCHAN_WAITING);
+    }
+    store->has_channel = true;
+    assert_int_equal(vchan_dispatch(v), 0);
+    assert_int_equal(vchan_state(v), VCHAN_CONNECTED);
+    assert_int_equal(vchan_timeout(v), -1);
+    vchan_free(v);
+}
+
 static void in_dom0_only_the_watch_for_ends_stays(void **state)
 {
     struct vchan *v = NULL;
@@ -585,6 +609,7 @@ int main(void)
         TEST(what_servers_left_for_a_domain_is_removed),
         TEST(what_a_killed_server_left_is_removed),
         TEST(in_a_vm_a_wait_has_one_watch_and_a_connection_none),
+        TEST(without_a_watch_a_client_looks_by_itself),
         TEST(in_dom0_only_the_watch_for_ends_stays),
         TEST(waits_that_are_given_up_leave_no_watch),
         TEST(each_trouble_has_a_sentence),
