@@ -1,4 +1,9 @@
-/* Waiting for users' sessions: see agent.h. */
+/*
+ * Waiting for users' sessions: see agent.h.
+ *
+ * calls.c asks for it before a call whose settings say wait-for-session, and goes on when the child
+ * is reaped. Tests: tests/talk/agent-exec-test.c and agent-services-talks-test.c.
+ */
 #include "qrexec-agent/agent.h"
 
 #include "libqrexec/base/io.h"
@@ -18,20 +23,22 @@ struct session_wait {
     char user[SERVICE_USER_MAX];
 };
 
-/* To the log, where there is one: no caller has a stderr yet. False: nothing more comes. */
-static bool take_output(const struct session_wait *w, int fd)
+/* To the log, where there is one: no caller has a stderr yet. As read(2), but for the errno. */
+static ssize_t take_output(const struct session_wait *w, int fd)
 {
     char bytes[OUTPUT_SIZE];
     ssize_t n = read(fd, bytes, sizeof(bytes));
 
     if (n > 0 && fd == w->run.err_fd && w->run.log_fd >= 0)
         (void)!write(w->run.log_fd, bytes, (size_t)n); /* a log that is full loses it */
-    return n > 0 || (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
 }
 
 static void on_output(struct watch *watch, const struct session_wait *w)
 {
-    if (!take_output(w, watch->fd) && errno != EAGAIN)
+    ssize_t n = take_output(w, watch->fd);
+
+    if (n <= 0 && n != -EAGAIN && n != -EINTR)
         watch_stop(watch);
 }
 
@@ -128,7 +135,7 @@ void session_wait_free(struct agent *a, struct session_wait *w)
     while (*p != w)
         p = &(*p)->next;
     *p = w->next;
-    for (int i = 0; i < LAST_READS && take_output(w, w->run.err_fd); i++)
+    for (int i = 0; i < LAST_READS && take_output(w, w->run.err_fd) > 0; i++)
         ;
     watch_stop(&w->out);
     watch_stop(&w->err);

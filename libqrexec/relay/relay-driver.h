@@ -1,6 +1,7 @@
 /*
  * What the two files of the driver share: relay-run.c, which waits and decides what comes next, and
- * relay-streams.c, which moves the bytes.
+ * relay-streams.c, which moves the bytes. Nobody else includes it: relay-run.h is for others. Test:
+ * tests/unit/relay/relay-run-test.c.
  */
 #ifndef QREXEC_RELAY_RELAY_DRIVER_H
 #define QREXEC_RELAY_RELAY_DRIVER_H

@@ -640,6 +640,40 @@ static void session_is_waited_for_once(void **state)
     assert_string_equal(log, script);
 }
 
+static unsigned long ticks_of(pid_t pid)
+{
+    _cleanup_(freep) char *path = format_new("/proc/%d/stat", (int)pid), *text = NULL;
+    unsigned long user = 0, system = 0;
+    size_t n;
+
+    assert_int_equal(file_read(path, 4096, &text, &n), 0);
+    assert_int_equal(sscanf(strrchr(text, ')'),
+                            ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+                            &system),
+                     2);
+    return user + system;
+}
+
+/* The end of what it says is seen once, and not again and again until it ends itself. */
+static void an_agent_sleeps_while_a_session_is_waited_for(void **state)
+{
+    int listener = vchan_serve(&world, 0, 513);
+    unsigned long before;
+    struct outcome o;
+
+    (void)state;
+    service_write(&world, "qubes.WaitForSession", "#!/bin/sh\nexec >&- 2>&-\nsleep 1\n", 0755);
+    service_write(&world, "test.Gui", "#!/bin/sh\necho gui\n", 0755);
+    config_write(&world, "test.Gui", "wait-for-session = 1\n");
+    send_exec(&world, EXEC_CMDLINE, 0, 513, line("QUBESRPC test.Gui+ email"));
+    before = ticks_of(world.agent);
+    call_finish(vchan_accept(listener), &o);
+    assert_string_equal(o.out, "gui\n");
+    assert_in_range(ticks_of(world.agent) - before, 0, 20); /* of a hundred in that second */
+    expect_terminated(&world, 0, 513);
+    close(listener);
+}
+
 static void fork_server_start(void)
 {
     char program[512], path[512];
@@ -742,6 +776,7 @@ int main(void)
         cmocka_unit_test(a_busy_fork_server_is_waited_for),
         cmocka_unit_test(a_busy_socket_service_is_waited_for),
         cmocka_unit_test(session_is_waited_for_once),
+        cmocka_unit_test(an_agent_sleeps_while_a_session_is_waited_for),
         cmocka_unit_test(fork_server_runs_in_its_session),
     };
 
